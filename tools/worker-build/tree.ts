@@ -1,0 +1,100 @@
+// The tree that meson builds: a copy of upstream's `worker/` with the hooks applied and our files next to it. It is brought up to date file
+// by file, and a file that did not change keeps its modification time, so that ninja compiles what an edit concerns and no more.
+
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { listFiles, writeIfChanged } from '../lib/files.ts';
+import { flatcCppOptions } from '../lib/flatc.ts';
+import { repoRoot } from '../lib/paths.ts';
+import { type AppliedHooks, type Hook, applyHooks, parseHook } from './hooks.ts';
+import type { WorkerInputs } from './inputs.ts';
+import type { WorkerBuildOptions } from './options.ts';
+
+const upstreamWorker = join(repoRoot, 'node_modules/mediasoup/worker');
+const hooksFolder = 'worker-patch/hooks/';
+const systemDepsFolder = 'worker-patch/system-deps/';
+
+/** What of ours goes into upstream's tree, and where to. The rest of the inputs is not for meson. */
+const placements: readonly (readonly [from: string, to: string])[] = [
+	[systemDepsFolder, 'subprojects/'],
+	['worker-patch/overlay/', 'mph/overlay/'],
+	['shm/', 'mph/shm/'],
+	['worker-patch/meson.build', 'mph/meson.build'],
+	['worker-patch/fbs.meson.build', 'mph/generated/mph/fbs/meson.build'],
+];
+
+/** Makes `dir` exactly the tree to build, build results aside, which are elsewhere. */
+export function syncTree(dir: string, inputs: WorkerInputs): AppliedHooks {
+	const hooked = applyHooks(hooksFor(inputs), (file) => readIfThere(join(upstreamWorker, file)));
+	const wanted = new Map<string, string | Uint8Array>();
+
+	for (const file of listFiles(upstreamWorker)) {
+		wanted.set(file, hooked.files.get(file) ?? readFileSync(join(upstreamWorker, file)));
+	}
+	for (const [path, bytes] of inputs.files) {
+		const placement = placements.find(([from]) => path.startsWith(from));
+
+		if (placement) {
+			wanted.set(placement[1] + path.slice(placement[0].length), bytes);
+		}
+	}
+	if (inputs.options.variant !== 'stock') {
+		for (const [file, text] of mesonLists(wanted.keys())) {
+			wanted.set(file, text);
+		}
+	}
+
+	for (const file of listFiles(dir)) {
+		if (!wanted.has(file)) {
+			rmSync(join(dir, file));
+		}
+	}
+	for (const [file, content] of wanted) {
+		writeIfChanged(join(dir, file), content);
+	}
+
+	return hooked;
+}
+
+function hooksFor({ options, files }: WorkerInputs): Hook[] {
+	return [...files]
+		.filter(([path]) => path.startsWith(hooksFolder) && path.endsWith('.hook'))
+		.map(([path, bytes]) => parseHook(path.slice(hooksFolder.length), bytes.toString('utf8')))
+		.filter((hook) => applies(hook, options));
+}
+
+function applies(hook: Hook, options: WorkerBuildOptions): boolean {
+	switch (hook.when) {
+		case 'always':
+			return true;
+		case 'patched':
+			return options.variant !== 'stock';
+		case 'system-deps':
+			return options.deps === 'system';
+	}
+}
+
+/** The lists that `worker-patch/*.build` read: meson itself cannot look for files. */
+function mesonLists(paths: Iterable<string>): [file: string, text: string][] {
+	const ours = [...paths].filter((path) => path.startsWith('mph/')).map((path) => path.slice('mph/'.length));
+	const sources = ours.filter((path) => /^(overlay|shm)\/src\/.*\.cpp$/.test(path));
+	const schemas = ours.filter((path) => path.startsWith('shm/fbs/') && path.endsWith('.fbs'));
+
+	return [
+		['mph/sources.txt', sources.join('\n')],
+		['mph/schemas.txt', schemas.map((path) => path.slice('shm/fbs/'.length)).join('\n')],
+		['mph/flatc-options.txt', flatcCppOptions.join('\n')],
+	];
+}
+
+function readIfThere(file: string): string | undefined {
+	try {
+		return readFileSync(file, 'utf8');
+	} catch (error) {
+		if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+			return undefined;
+		}
+		throw error;
+	}
+}

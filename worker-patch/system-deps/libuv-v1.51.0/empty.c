@@ -1,0 +1,1 @@
+/* Deliberately empty: see ../README.md on the *_lib variables. */
