@@ -85,10 +85,10 @@ function binaryOf(inputs: WorkerInputs): string {
 
 /** Builds that differ in these would undo each other's work in one tree. */
 function treeName({ variant, deps, defines }: WorkerBuildOptions): string {
-	return [variant, deps, ...defines.map((define) => define.replace(/\W+/g, '-'))].join('_');
+	return [variant, ...(deps === 'system' ? [] : [deps]), ...defines.map((define) => define.replace(/\W+/g, '-'))].join('_');
 }
 
-/** `build/worker/<variant>` always names the last build, for people and for debuggers. */
+/** `build/worker/<variant>` always leads to the last build: for the library in development, for people, for debuggers. */
 function linkFromCheckout(options: WorkerBuildOptions, binary: string): void {
 	const link = join(repoRoot, 'build/worker', treeName(options));
 

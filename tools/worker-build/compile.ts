@@ -52,15 +52,22 @@ async function run(job: CompileJob, command: string, args: readonly string[]): P
 		},
 	});
 	const lastLines: string[] = [];
+	let failed = false;
 
 	for (const stream of [child.stdout, child.stderr]) {
 		createInterface({ input: stream }).on('line', (line) => {
 			log.write(`${line}\n`);
-			lastLines.push(line);
+			// Of a failure, what came before it is of no interest; neither is progress.
+			if (line.startsWith('FAILED: ') && !failed) {
+				failed = true;
+				lastLines.length = 0;
+			}
+			if (!progress.onLine(line)) {
+				lastLines.push(line);
+			}
 			if (lastLines.length > logLinesShown) {
 				lastLines.shift();
 			}
-			progress.onLine(line);
 		});
 	}
 
@@ -75,6 +82,6 @@ async function run(job: CompileJob, command: string, args: readonly string[]): P
 	});
 
 	if (outcome !== undefined) {
-		throw new Error(`${job.title}: ${command} ${outcome}. The log's end follows; all of it is in ${job.logFile}\n${lastLines.join('\n')}`);
+		throw new Error(`${job.title}: ${command} ${outcome}. What it said last follows; the whole log is ${job.logFile}\n${lastLines.join('\n')}`);
 	}
 }

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { listFiles } from '../lib/files.ts';
 import { flatcCppOptions } from '../lib/flatc.ts';
 import { repoRoot } from '../lib/paths.ts';
+import { type Hook, parseHook } from './hooks.ts';
 import type { WorkerBuildOptions } from './options.ts';
 import { macrosOf } from './options.ts';
 
@@ -27,12 +28,15 @@ export type WorkerInputs = {
 	readonly options: WorkerBuildOptions;
 	/** Our files by their path in the repository, e.g. `worker-patch/overlay/src/PacketTap.cpp`. */
 	readonly files: ReadonlyMap<string, Buffer>;
+	/** Those that apply to this build. */
+	readonly hooks: readonly Hook[];
 	readonly mesonOptions: readonly string[];
 	readonly hash: string;
 };
 
 export function readInputs(options: WorkerBuildOptions): WorkerInputs {
 	const files = readOurFiles(options);
+	const hooks = readHooks(options);
 	const mesonOptions = mesonOptionsOf(options);
 	const hash = createHash('sha256');
 	const add = (label: string, value: string | Buffer): void => {
@@ -50,11 +54,14 @@ export function readInputs(options: WorkerBuildOptions): WorkerInputs {
 	if (options.deps === 'system') {
 		add('packages', firstLines('dpkg-query', ['-W', ...systemDevPackages]));
 	}
+	for (const hook of hooks) {
+		add(hook.name, JSON.stringify(hook.edits));
+	}
 	for (const [path, bytes] of files) {
 		add(path, bytes);
 	}
 
-	return { options, files, mesonOptions, hash: hash.digest('hex').slice(0, 20) };
+	return { options, files, hooks, mesonOptions, hash: hash.digest('hex').slice(0, 20) };
 }
 
 /** The lockfile's integrity value stands for every byte of mediasoup's tarball, so its 1,600 files need not be read. */
@@ -72,22 +79,37 @@ function mediasoupIdentity(): string {
 }
 
 function readOurFiles({ variant, deps }: WorkerBuildOptions): Map<string, Buffer> {
-	const folders = ['worker-patch/hooks'];
-
-	if (deps === 'system') {
-		folders.push('worker-patch/system-deps');
-	}
-
+	const folders = [
+		...(deps === 'system' ? ['worker-patch/system-deps'] : []),
+		...(variant === 'stock' ? [] : ['worker-patch/overlay', 'shm/include', 'shm/src', 'shm/fbs']),
+	];
 	const paths = folders.flatMap((folder) => listFiles(join(repoRoot, folder)).map((file) => `${folder}/${file}`));
 
 	if (variant !== 'stock') {
-		for (const folder of ['worker-patch/overlay', 'shm/include', 'shm/src', 'shm/fbs']) {
-			paths.push(...listFiles(join(repoRoot, folder)).map((file) => `${folder}/${file}`));
-		}
 		paths.push('worker-patch/meson.build', 'worker-patch/fbs.meson.build');
 	}
 
 	return new Map(paths.filter((path) => !path.endsWith('.md')).map((path) => [path, readFileSync(join(repoRoot, path))]));
+}
+
+function readHooks(options: WorkerBuildOptions): Hook[] {
+	const folder = join(repoRoot, 'worker-patch/hooks');
+
+	return listFiles(folder)
+		.filter((file) => file.endsWith('.hook'))
+		.map((file) => parseHook(file, readFileSync(join(folder, file), 'utf8')))
+		.filter((hook) => applies(hook, options));
+}
+
+function applies(hook: Hook, options: WorkerBuildOptions): boolean {
+	switch (hook.when) {
+		case 'always':
+			return true;
+		case 'patched':
+			return options.variant !== 'stock';
+		case 'system-deps':
+			return options.deps === 'system';
+	}
 }
 
 function mesonOptionsOf(options: WorkerBuildOptions): string[] {

@@ -13,11 +13,12 @@ export class Progress {
 		this.#title = title;
 	}
 
-	onLine(line: string): void {
+	/** Returns whether the line tells of progress, and so of nothing else. */
+	onLine(line: string): boolean {
 		const step = /^\[(\d+)\/(\d+)\] /.exec(line);
 
 		if (!step) {
-			return;
+			return false;
 		}
 
 		const seconds = Math.round((Date.now() - this.#startedAt) / 1000);
@@ -30,6 +31,8 @@ export class Progress {
 			process.stderr.write(`${text}\n`);
 			this.#lastShownAt = Date.now();
 		}
+
+		return true;
 	}
 
 	end(): void {

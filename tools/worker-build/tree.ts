@@ -1,23 +1,20 @@
 // The tree that meson builds: a copy of upstream's `worker/` with the hooks applied and our files next to it. It is brought up to date file
 // by file, and a file that did not change keeps its modification time, so that ninja compiles what an edit concerns and no more.
 
-import { readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { listFiles, writeIfChanged } from '../lib/files.ts';
 import { flatcCppOptions } from '../lib/flatc.ts';
 import { repoRoot } from '../lib/paths.ts';
-import { type AppliedHooks, type Hook, applyHooks, parseHook } from './hooks.ts';
+import { type AppliedHooks, applyHooks } from './hooks.ts';
 import type { WorkerInputs } from './inputs.ts';
-import type { WorkerBuildOptions } from './options.ts';
 
 const upstreamWorker = join(repoRoot, 'node_modules/mediasoup/worker');
-const hooksFolder = 'worker-patch/hooks/';
-const systemDepsFolder = 'worker-patch/system-deps/';
 
-/** What of ours goes into upstream's tree, and where to. The rest of the inputs is not for meson. */
+/** What of ours goes into upstream's tree, and where to. */
 const placements: readonly (readonly [from: string, to: string])[] = [
-	[systemDepsFolder, 'subprojects/'],
+	['worker-patch/system-deps/', 'subprojects/'],
 	['worker-patch/overlay/', 'mph/overlay/'],
 	['shm/', 'mph/shm/'],
 	['worker-patch/meson.build', 'mph/meson.build'],
@@ -26,7 +23,7 @@ const placements: readonly (readonly [from: string, to: string])[] = [
 
 /** Makes `dir` exactly the tree to build, build results aside, which are elsewhere. */
 export function syncTree(dir: string, inputs: WorkerInputs): AppliedHooks {
-	const hooked = applyHooks(hooksFor(inputs), (file) => readIfThere(join(upstreamWorker, file)));
+	const hooked = applyHooks(inputs.hooks, (file) => readIfThere(join(upstreamWorker, file)));
 	const wanted = new Map<string, string | Uint8Array>();
 
 	for (const file of listFiles(upstreamWorker)) {
@@ -54,25 +51,13 @@ export function syncTree(dir: string, inputs: WorkerInputs): AppliedHooks {
 		writeIfChanged(join(dir, file), content);
 	}
 
-	return hooked;
-}
-
-function hooksFor({ options, files }: WorkerInputs): Hook[] {
-	return [...files]
-		.filter(([path]) => path.startsWith(hooksFolder) && path.endsWith('.hook'))
-		.map(([path, bytes]) => parseHook(path.slice(hooksFolder.length), bytes.toString('utf8')))
-		.filter((hook) => applies(hook, options));
-}
-
-function applies(hook: Hook, options: WorkerBuildOptions): boolean {
-	switch (hook.when) {
-		case 'always':
-			return true;
-		case 'patched':
-			return options.variant !== 'stock';
-		case 'system-deps':
-			return options.deps === 'system';
+	// Meson refuses an include directory that is not there, and an overlay may have no headers yet.
+	if (inputs.options.variant !== 'stock') {
+		mkdirSync(join(dir, 'mph/overlay/include'), { recursive: true });
+		mkdirSync(join(dir, 'mph/shm/include'), { recursive: true });
 	}
+
+	return hooked;
 }
 
 /** The lists that `worker-patch/*.build` read: meson itself cannot look for files. */
