@@ -96,7 +96,7 @@ apt_install() {
 
 install_npm_packages() {
 	local stamp=node_modules/.mph-setup-stamp wanted
-	wanted=$(cat package-lock.json package.json .taprc | sha256sum)
+	wanted=$(cat package-lock.json .taprc | sha256sum)
 
 	[[ -f $stamp && $(<"$stamp") == "$wanted" ]] && return 0
 
