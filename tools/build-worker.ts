@@ -4,6 +4,8 @@
 //   node tools/build-worker.ts                        the patched worker
 //   node tools/build-worker.ts --variant stock        upstream's, to compare with
 //   node tools/build-worker.ts --print-path           only its path goes to stdout (progress goes to stderr)
+//   node tools/build-worker.ts --deps wrap            on the libraries that upstream downloads: wants internet access, and meson 1.1
+//                                                     or newer, which bookworm has not
 
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
