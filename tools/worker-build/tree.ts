@@ -70,7 +70,15 @@ function mesonLists(paths: Iterable<string>): [file: string, text: string][] {
 		['mph/sources.txt', sources.join('\n')],
 		['mph/schemas.txt', schemas.map((path) => path.slice('shm/fbs/'.length)).join('\n')],
 		['mph/flatc-options.txt', flatcCppOptions.join('\n')],
+		['mph/mediasoup-version.txt', upstreamVersion()],
 	];
+}
+
+/** The worker tells it to the library, which refuses to mix versions: the environment's MEDIASOUP_VERSION is the library's own. */
+function upstreamVersion(): string {
+	const manifest = JSON.parse(readFileSync(join(repoRoot, 'node_modules/mediasoup/package.json'), 'utf8')) as { version: string };
+
+	return manifest.version;
 }
 
 function readIfThere(file: string): string | undefined {

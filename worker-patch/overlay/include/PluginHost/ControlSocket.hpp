@@ -1,0 +1,58 @@
+#ifndef MS_PLUGIN_HOST_CONTROL_SOCKET_HPP
+#define MS_PLUGIN_HOST_CONTROL_SOCKET_HPP
+
+#include "common.hpp"
+#include <uv.h>
+#include <string>
+
+namespace PluginHost
+{
+	/**
+	 * The listening socket `<dir>/<pid>.sock`, and the directory around it. [worker-loop]
+	 */
+	class ControlSocket
+	{
+	public:
+		class Listener
+		{
+		public:
+			virtual ~Listener() = default;
+
+		public:
+			virtual void OnControlSocketConnection(ControlSocket* socket, int fd) = 0;
+			/**
+			 * About once a second.
+			 */
+			virtual void OnControlSocketTick(ControlSocket* socket) = 0;
+		};
+
+	public:
+		// Throws if it cannot listen or the controller's token cannot be read.
+		ControlSocket(Listener* listener, const std::string& dir);
+		~ControlSocket();
+
+	public:
+		bool IsControllerToken(const std::string& token) const;
+
+	private:
+		void ReadToken();
+		void Listen();
+		void Accept();
+		void CleanUp();
+
+	private:
+		// Passed by argument.
+		Listener* listener{ nullptr };
+		std::string dir;
+		// Allocated by this.
+		int fd{ -1 };
+		uv_poll_t* uvPoll{ nullptr };
+		uv_timer_t* uvTimer{ nullptr };
+		// Others.
+		std::string path;
+		std::string token;
+		int parentPid{ 0 };
+	};
+} // namespace PluginHost
+
+#endif

@@ -1,0 +1,48 @@
+#ifndef MS_PLUGIN_HOST_HOLD_HISTOGRAM_HPP
+#define MS_PLUGIN_HOST_HOLD_HISTOGRAM_HPP
+
+#include "common.hpp"
+#include <array>
+#include <bit>
+
+namespace PluginHost
+{
+	/**
+	 * Counts how long packets were held, in log-linear buckets: 8 per power of two, nanoseconds. The library makes
+	 * percentiles of it (docs/control-protocol.md, "Hold-time histogram").
+	 */
+	class HoldHistogram
+	{
+	public:
+		static constexpr size_t Buckets{ 256 };
+
+	public:
+		void Add(uint64_t ns)
+		{
+			++this->counts[BucketOf(ns)];
+		}
+
+		const std::array<uint64_t, Buckets>& GetCounts() const
+		{
+			return this->counts;
+		}
+
+		static size_t BucketOf(uint64_t ns)
+		{
+			if (ns < 8)
+			{
+				return ns;
+			}
+
+			const size_t exponent = std::bit_width(ns) - 1;
+			const size_t bucket   = (8 * (exponent - 2)) + ((ns >> (exponent - 3)) & 7);
+
+			return std::min(bucket, Buckets - 1);
+		}
+
+	private:
+		std::array<uint64_t, Buckets> counts{};
+	};
+} // namespace PluginHost
+
+#endif

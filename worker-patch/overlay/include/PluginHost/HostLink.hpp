@@ -1,0 +1,116 @@
+#ifndef MS_PLUGIN_HOST_HOST_LINK_HPP
+#define MS_PLUGIN_HOST_HOST_LINK_HPP
+
+#include "common.hpp"
+#include "PluginHost/ControlConnection.hpp"
+#include "PluginHost/Plugin.hpp"
+#include <mph/shm/Doorbell.hpp>
+#include <mph/shm/Link.hpp>
+#include <mph/shm/Segment.hpp>
+#include <uv.h>
+#include <vector>
+
+namespace PluginHost
+{
+	class PluginPlace;
+
+	/**
+	 * The connection to one host: its control socket, the pair of link segments, the doorbells, and its rings by number.
+	 * [worker-loop]
+	 */
+	class HostLink
+	{
+	public:
+		// Makes segments and doorbells and sends them with Welcome. Throws if they cannot be made.
+		HostLink(Plugin* plugin, ControlConnection* connection, uint32_t pid);
+		~HostLink();
+
+	public:
+		Plugin* GetPlugin() const
+		{
+			return this->plugin;
+		}
+		ControlConnection* GetConnection() const
+		{
+			return this->connection;
+		}
+		uint32_t GetPid() const
+		{
+			return this->pid;
+		}
+		// Whether its strikes are too many. Who drains looks at this afterwards.
+		bool IsCondemned() const
+		{
+			return this->strikes > MaxStrikes;
+		}
+		void Welcome(uint32_t requestId);
+		void Send(
+		  flatbuffers::FlatBufferBuilder& builder,
+		  Mph::Control::Body type,
+		  flatbuffers::Offset<void> body,
+		  const std::vector<int>& fds = {});
+		/**
+		 * Throws if the connection has no ring left or the segments cannot be made.
+		 */
+		void OfferRing(PluginPlace* place);
+		void WithdrawRing(PluginPlace* place);
+		PluginPlace* GetPlace(uint32_t ring) const;
+		void NotePublished(uint32_t ring)
+		{
+			this->writer.CountPublication(ring);
+			this->published = true;
+		}
+		/**
+		 * Rings the host's doorbell if something was published since the last call and the host sleeps.
+		 */
+		void RingIfAsleep();
+		void SetAsleep(bool asleep)
+		{
+			this->writer.SetAsleep(asleep);
+		}
+		/**
+		 * Whether the host published in any ring since the last drain.
+		 */
+		bool HasNews() const;
+		/**
+		 * Applies verdicts, at most about `max`.
+		 *
+		 * @return Whether more may be there.
+		 */
+		bool Drain(size_t max);
+		void OnDoorbell();
+		void OnStrike(PluginStrike strike);
+
+	private:
+		static constexpr uint32_t MaxStrikes{ 64 };
+
+	private:
+		// Whether nothing is left in the rings of the group.
+		bool DrainGroup(uint32_t group, size_t max);
+
+	private:
+		// Passed by argument.
+		Plugin* plugin{ nullptr };
+		ControlConnection* connection{ nullptr };
+		uint32_t pid{ 0 };
+		// Allocated by this.
+		mph::shm::Segment workerSegment;
+		mph::shm::Segment hostSegment;
+		mph::shm::LinkWriter writer;
+		mph::shm::LinkReader reader;
+		mph::shm::PublicationWatch watch;
+		// We keep the write end of the first and the read end of the second.
+		mph::shm::DoorbellPipe hostDoorbell;
+		mph::shm::DoorbellPipe workerDoorbell;
+		uv_poll_t* uvDoorbell{ nullptr };
+		// Others.
+		std::vector<PluginPlace*> rings;
+		// Groups whose drain hit its bound.
+		uint64_t unfinishedGroups{ 0 };
+		bool published{ false };
+		bool newsSinceDoorbell{ true };
+		uint32_t strikes{ 0 };
+	};
+} // namespace PluginHost
+
+#endif

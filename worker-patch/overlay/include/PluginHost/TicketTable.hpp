@@ -1,0 +1,102 @@
+#ifndef MS_PLUGIN_HOST_TICKET_TABLE_HPP
+#define MS_PLUGIN_HOST_TICKET_TABLE_HPP
+
+#include "common.hpp"
+#include <vector>
+
+namespace PluginHost
+{
+	class HeldPacket;
+
+	/**
+	 * The tickets that are outstanding at one plugin's place, in the worker's own memory: a verdict counts only if its ticket is in
+	 * here. A ticket is `sequence << 16 | slot`: it grows with each packet, is found without a search, and is never used again.
+	 */
+	class TicketTable
+	{
+	public:
+		static constexpr size_t Capacity{ 8192 };
+
+	public:
+		TicketTable() : slots(Capacity, Slot{})
+		{
+			this->freeSlots.reserve(Capacity);
+
+			for (size_t i{ Capacity }; i > 0; --i)
+			{
+				this->freeSlots.push_back(static_cast<uint16_t>(i - 1));
+			}
+		}
+
+		// 0: full. Outstanding once it is bound.
+		uint64_t Claim()
+		{
+			if (this->freeSlots.empty())
+			{
+				return 0;
+			}
+
+			const auto slot = this->freeSlots.back();
+
+			this->freeSlots.pop_back();
+
+			const uint64_t ticket = (this->nextSequence++ << 16) | slot;
+
+			this->slots[slot] = Slot{ .ticket = ticket };
+
+			return ticket;
+		}
+
+		void Bind(uint64_t ticket, HeldPacket* held)
+		{
+			this->slots[ticket & 0xffff].held = held;
+		}
+
+		// nullptr: not outstanding.
+		HeldPacket* Find(uint64_t ticket) const
+		{
+			const size_t slot = ticket & 0xffff;
+
+			if (ticket == 0 || slot >= Capacity || this->slots[slot].ticket != ticket)
+			{
+				return nullptr;
+			}
+
+			return this->slots[slot].held;
+		}
+
+		// Only for a ticket that was claimed and not released.
+		void Release(uint64_t ticket)
+		{
+			const auto slot = static_cast<uint16_t>(ticket & 0xffff);
+
+			this->slots[slot] = Slot{};
+			this->freeSlots.push_back(slot);
+		}
+
+		size_t GetSize() const
+		{
+			return Capacity - this->freeSlots.size();
+		}
+
+		// Lower than every ticket that is yet to come.
+		uint64_t GetNext() const
+		{
+			return this->nextSequence << 16;
+		}
+
+	private:
+		struct Slot
+		{
+			uint64_t ticket{ 0 };
+			HeldPacket* held{ nullptr };
+		};
+
+	private:
+		uint64_t nextSequence{ 1 };
+		std::vector<Slot> slots;
+		std::vector<uint16_t> freeSlots;
+	};
+} // namespace PluginHost
+
+#endif

@@ -1,0 +1,279 @@
+#define MS_CLASS "PluginHost::HostLink"
+// #define MS_LOG_DEV_LEVEL 3
+
+#include "PluginHost/HostLink.hpp"
+#include "DepLibUV.hpp"
+#include "Logger.hpp"
+#include "MediaSoupErrors.hpp"
+#include "PluginHost/MediasoupVersion.hpp"
+#include "PluginHost/PluginPlace.hpp"
+#include "PluginHost/VerdictPump.hpp"
+#include <bit>
+
+namespace PluginHost
+{
+	/* Static. */
+
+	namespace Layout = Mph::Layout;
+
+	/* Instance methods. */
+
+	HostLink::HostLink(Plugin* plugin, ControlConnection* connection, uint32_t pid)
+	  : plugin(plugin),
+	    connection(connection),
+	    pid(pid),
+	    workerSegment(mph::shm::Segment::CreateOwned(Layout::SegmentKind::WorkerLink, 0, Logger::Pid)),
+	    hostSegment(mph::shm::Segment::CreateForPeer(Layout::SegmentKind::HostLink, 0, Logger::Pid)),
+	    writer(this->workerSegment.Data()),
+	    reader(this->hostSegment.Data()),
+	    watch(this->reader, 0),
+	    hostDoorbell(mph::shm::DoorbellPipe::Create()),
+	    workerDoorbell(mph::shm::DoorbellPipe::Create()),
+	    uvDoorbell(new uv_poll_t)
+	{
+		MS_TRACE();
+
+		this->uvDoorbell->data = this;
+
+		const int err =
+		  uv_poll_init(DepLibUV::GetLoop(), this->uvDoorbell, this->workerDoorbell.readEnd.Get());
+
+		if (err != 0)
+		{
+			delete this->uvDoorbell;
+
+			MS_THROW_ERROR("uv_poll_init() failed for a doorbell: %s", uv_strerror(err));
+		}
+
+		uv_poll_start(
+		  this->uvDoorbell,
+		  UV_READABLE,
+		  [](uv_poll_t* handle, int /*status*/, int /*events*/)
+		  {
+			  static_cast<HostLink*>(handle->data)->OnDoorbell();
+		  });
+
+		this->plugin->SetLink(this);
+		VerdictPump::AddLink(this);
+	}
+
+	HostLink::~HostLink()
+	{
+		MS_TRACE();
+
+		VerdictPump::RemoveLink(this);
+		this->plugin->SetLink(nullptr);
+
+		uv_poll_stop(this->uvDoorbell);
+		uv_close(
+		  reinterpret_cast<uv_handle_t*>(this->uvDoorbell),
+		  [](uv_handle_t* handle)
+		  {
+			  delete reinterpret_cast<uv_poll_t*>(handle);
+		  });
+
+		for (auto* place : this->rings)
+		{
+			if (place)
+			{
+				place->OnHostGone();
+			}
+		}
+	}
+
+	void HostLink::Welcome(uint32_t requestId)
+	{
+		MS_TRACE();
+
+		flatbuffers::FlatBufferBuilder builder;
+
+		const auto welcome = Mph::Control::CreateWelcomeDirect(
+		  builder,
+		  static_cast<uint16_t>(Mph::Control::ProtocolVersion::Current),
+		  static_cast<uint16_t>(Layout::LayoutVersion::Current),
+		  static_cast<uint32_t>(Logger::Pid),
+		  MediasoupVersion);
+
+		this->connection->Send(
+		  builder,
+		  requestId,
+		  Mph::Control::Body::Welcome,
+		  welcome.Union(),
+		  { this->workerSegment.Fd(),
+		    this->hostSegment.Fd(),
+		    this->hostDoorbell.readEnd.Get(),
+		    this->workerDoorbell.writeEnd.Get() });
+
+		// Only the host has these ends from now on: when it dies, our writes fail instead of filling a pipe that nobody empties.
+		this->workerSegment.CloseFd();
+		this->hostSegment.CloseFd();
+		this->hostDoorbell.readEnd.Reset();
+		this->workerDoorbell.writeEnd.Reset();
+	}
+
+	void HostLink::Send(
+	  flatbuffers::FlatBufferBuilder& builder,
+	  Mph::Control::Body type,
+	  flatbuffers::Offset<void> body,
+	  const std::vector<int>& fds)
+	{
+		MS_TRACE();
+
+		this->connection->Send(builder, 0, type, body, fds);
+	}
+
+	void HostLink::OfferRing(PluginPlace* place)
+	{
+		MS_TRACE();
+
+		auto it = std::ranges::find(this->rings, nullptr);
+
+		if (it == this->rings.end())
+		{
+			if (this->rings.size() >= static_cast<size_t>(Layout::Limit::MaxRingsPerConnection))
+			{
+				MS_THROW_ERROR("the host serves %zu routers already", this->rings.size());
+			}
+
+			it = this->rings.insert(it, nullptr);
+			this->watch.SetGroups(mph::shm::PublishGroupOf(this->rings.size() - 1) + 1);
+		}
+
+		place->Offer(this, static_cast<uint32_t>(it - this->rings.begin()));
+
+		*it = place;
+	}
+
+	void HostLink::WithdrawRing(PluginPlace* place)
+	{
+		MS_TRACE();
+
+		const auto it = std::ranges::find(this->rings, place);
+
+		if (it == this->rings.end())
+		{
+			return;
+		}
+
+		flatbuffers::FlatBufferBuilder builder;
+
+		const auto withdrawn = Mph::Control::CreateRingWithdrawn(
+		  builder, static_cast<uint32_t>(it - this->rings.begin()));
+
+		Send(builder, Mph::Control::Body::RingWithdrawn, withdrawn.Union());
+
+		*it = nullptr;
+	}
+
+	PluginPlace* HostLink::GetPlace(uint32_t ring) const
+	{
+		MS_TRACE();
+
+		return ring < this->rings.size() ? this->rings[ring] : nullptr;
+	}
+
+	void HostLink::RingIfAsleep()
+	{
+		if (!this->published)
+		{
+			return;
+		}
+
+		this->published = false;
+
+		if (this->reader.IsAsleep())
+		{
+			mph::shm::RingDoorbell(this->hostDoorbell.writeEnd.Get());
+			this->plugin->CountDoorbell();
+		}
+	}
+
+	bool HostLink::HasNews() const
+	{
+		return this->unfinishedGroups != 0 || this->watch.HasChanged();
+	}
+
+	bool HostLink::Drain(size_t max)
+	{
+		// Taken before the rings are looked at: what is published meanwhile counts as news once more.
+		const auto changed = this->watch.TakeChanged();
+
+		if (changed != 0)
+		{
+			this->newsSinceDoorbell = true;
+		}
+
+		auto groups = changed | std::exchange(this->unfinishedGroups, 0);
+
+		while (groups != 0)
+		{
+			const auto group = static_cast<uint32_t>(std::countr_zero(groups));
+
+			groups &= groups - 1;
+
+			if (!DrainGroup(group, max))
+			{
+				this->unfinishedGroups |= uint64_t{ 1 } << group;
+			}
+		}
+
+		return this->unfinishedGroups != 0;
+	}
+
+	bool HostLink::DrainGroup(uint32_t group, size_t max)
+	{
+		const size_t begin = static_cast<size_t>(group) * mph::shm::RingsPerPublishCounter;
+		const size_t end   = std::min(this->rings.size(), begin + mph::shm::RingsPerPublishCounter);
+		bool done{ true };
+
+		for (auto ring = begin; ring < end; ++ring)
+		{
+			auto* place = this->rings[ring];
+
+			if (place && place->DrainVerdicts(max) == max)
+			{
+				done = false;
+			}
+		}
+
+		return done;
+	}
+
+	void HostLink::OnDoorbell()
+	{
+		MS_TRACE();
+
+		VerdictPump::Awake();
+
+		mph::shm::ResetDoorbell(this->workerDoorbell.readEnd.Get());
+
+		// A sound host rings after it published. The drain itself is done before the loop blocks again.
+		if (!this->newsSinceDoorbell && !HasNews())
+		{
+			this->plugin->AddStrike(PluginStrike::IDLE_DOORBELL);
+
+			// One that floods it is not heard any more; its verdicts are still drained each turn.
+			if (IsCondemned())
+			{
+				uv_poll_stop(this->uvDoorbell);
+			}
+		}
+
+		this->newsSinceDoorbell = false;
+	}
+
+	void HostLink::OnStrike(PluginStrike strike)
+	{
+		MS_TRACE();
+
+		++this->strikes;
+
+		MS_WARN_TAG(
+		  info,
+		  "strike %" PRIu32 " for the host of plugin %s [pid:%" PRIu32 ", kind:%d]",
+		  this->strikes,
+		  this->plugin->GetId().c_str(),
+		  this->pid,
+		  static_cast<int>(strike));
+	}
+} // namespace PluginHost

@@ -1,0 +1,252 @@
+#define MS_CLASS "PluginHost::VerdictPump"
+// #define MS_LOG_DEV_LEVEL 3
+
+#include "PluginHost/VerdictPump.hpp"
+#include "DepLibUV.hpp"
+#include "Logger.hpp"
+#include "PluginHost/Control.hpp"
+#include "PluginHost/HostLink.hpp"
+#include <mph/shm/Link.hpp>
+#include <uv.h>
+#include <vector>
+
+namespace PluginHost::VerdictPump
+{
+	/* Static. */
+
+	// Verdicts per ring and turn. What is left keeps epoll from blocking.
+	static constexpr size_t MaxVerdictsPerTurn{ 2048 };
+	// How often a turn looks again before it leaves the rest to the next one.
+	static constexpr int MaxRounds{ 4 };
+
+	namespace
+	{
+		struct Pump
+		{
+			uv_prepare_t prepare{};
+			uv_idle_t idle{};
+			uv_timer_t timer{};
+			std::vector<HostLink*> links;
+			bool asleep{ false };
+			// 0: not armed.
+			uint64_t armedForNs{ 0 };
+			int openHandles{ 3 };
+		};
+
+		thread_local Pump* pump{ nullptr };
+
+		void onClosed(uv_handle_t* handle)
+		{
+			auto* closedPump = static_cast<Pump*>(handle->data);
+
+			if (--closedPump->openHandles == 0)
+			{
+				delete closedPump;
+			}
+		}
+
+		void onIdle(uv_idle_t* /*handle*/)
+		{
+			// Being active is all that it is for.
+		}
+
+		bool drainLinks()
+		{
+			bool more{ false };
+
+			for (auto* link : pump->links)
+			{
+				more |= link->Drain(MaxVerdictsPerTurn);
+			}
+
+			return more;
+		}
+
+		void cutOffCondemned()
+		{
+			// Closing takes the link out of the vector.
+			for (size_t i{ 0 }; i < pump->links.size();)
+			{
+				auto* link = pump->links[i];
+
+				if (link->IsCondemned())
+				{
+					link->GetConnection()->Close("too many strikes");
+				}
+
+				if (i < pump->links.size() && pump->links[i] == link)
+				{
+					++i;
+				}
+			}
+		}
+
+		bool hasNews()
+		{
+			return std::ranges::any_of(
+			  pump->links,
+			  [](const HostLink* link)
+			  {
+				  return link->HasNews();
+			  });
+		}
+
+		void fallAsleep()
+		{
+			pump->asleep = true;
+
+			for (auto* link : pump->links)
+			{
+				link->SetAsleep(true);
+			}
+		}
+
+		void turn()
+		{
+			bool more{ false };
+
+			// Drain, ring, arm, look again: what was published before the flag was seen is found here, what comes after it rings.
+			for (int round{ 0 }; round < MaxRounds; ++round)
+			{
+				Awake();
+				more = drainLinks();
+				cutOffCondemned();
+
+				for (auto* link : pump->links)
+				{
+					link->RingIfAsleep();
+				}
+
+				if (more)
+				{
+					continue;
+				}
+
+				fallAsleep();
+
+				if (!hasNews())
+				{
+					uv_idle_stop(std::addressof(pump->idle));
+
+					return;
+				}
+			}
+
+			Awake();
+			uv_idle_start(std::addressof(pump->idle), onIdle);
+		}
+
+		void onPrepare(uv_prepare_t* /*handle*/)
+		{
+			try
+			{
+				turn();
+			}
+			catch (const std::exception& error)
+			{
+				Control::CountApplyError(error.what());
+			}
+		}
+
+		void onTimer(uv_timer_t* /*handle*/)
+		{
+			pump->armedForNs = 0;
+
+			try
+			{
+				Awake();
+				Control::Expire(uv_hrtime());
+			}
+			catch (const std::exception& error)
+			{
+				Control::CountApplyError(error.what());
+			}
+		}
+	} // namespace
+
+	void ClassInit()
+	{
+		MS_TRACE();
+
+		pump = new Pump();
+
+		uv_prepare_init(DepLibUV::GetLoop(), std::addressof(pump->prepare));
+		uv_idle_init(DepLibUV::GetLoop(), std::addressof(pump->idle));
+		uv_timer_init(DepLibUV::GetLoop(), std::addressof(pump->timer));
+
+		pump->prepare.data = pump;
+		pump->idle.data    = pump;
+		pump->timer.data   = pump;
+	}
+
+	void ClassDestroy()
+	{
+		MS_TRACE();
+
+		uv_close(reinterpret_cast<uv_handle_t*>(std::addressof(pump->prepare)), onClosed);
+		uv_close(reinterpret_cast<uv_handle_t*>(std::addressof(pump->idle)), onClosed);
+		uv_close(reinterpret_cast<uv_handle_t*>(std::addressof(pump->timer)), onClosed);
+
+		pump = nullptr;
+	}
+
+	void AddLink(HostLink* link)
+	{
+		MS_TRACE();
+
+		pump->links.push_back(link);
+
+		if (pump->links.size() == 1)
+		{
+			uv_prepare_start(std::addressof(pump->prepare), onPrepare);
+		}
+	}
+
+	void RemoveLink(HostLink* link)
+	{
+		MS_TRACE();
+
+		std::erase(pump->links, link);
+
+		if (pump->links.empty())
+		{
+			uv_prepare_stop(std::addressof(pump->prepare));
+			uv_idle_stop(std::addressof(pump->idle));
+		}
+	}
+
+	void Awake()
+	{
+		if (!pump->asleep)
+		{
+			return;
+		}
+
+		pump->asleep = false;
+
+		for (auto* link : pump->links)
+		{
+			link->SetAsleep(false);
+		}
+	}
+
+	void ArmDeadline(uint64_t deadlineNs)
+	{
+		static constexpr uint64_t NsPerMs{ 1000000 };
+
+		if (pump->armedForNs != 0 && pump->armedForNs <= deadlineNs)
+		{
+			return;
+		}
+
+		const auto nowNs = uv_hrtime();
+		// Rounded up: a timer that fires too early would find nothing past its deadline.
+		const auto delayMs = deadlineNs > nowNs ? (deadlineNs - nowNs + NsPerMs - 1) / NsPerMs : 0;
+
+		pump->armedForNs = deadlineNs;
+
+		// libuv counts from the time at which it last looked, which may be a while ago in a busy turn.
+		uv_update_time(DepLibUV::GetLoop());
+		uv_timer_start(std::addressof(pump->timer), onTimer, delayMs, 0);
+	}
+} // namespace PluginHost::VerdictPump
