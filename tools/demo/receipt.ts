@@ -110,6 +110,17 @@ export function expectedDrops(stream: PacedStream, bucket: Bucket, kills: readon
 	return drops;
 }
 
+/** For people. */
+export function describeReceipt(receipt: Receipt): string {
+	const { recoveredMs, holdMicros } = receipt;
+
+	return [
+		`sent ${receipt.sent}, received ${receipt.received}, dropped by verdict ${receipt.dropped} (expected ${receipt.expectedDrops}), lost ${receipt.lost}`,
+		`verdicts ${receipt.verdicts}, released by policy ${receipt.releasedByPolicy}; held for ${holdMicros.p50} µs (p50), ${holdMicros.p99} µs (p99)`,
+		`kills ${receipt.kills}, each with packets held (${receipt.heldAtKill.join(', ')}); recovered after ${recoveredMs.p50} ms (p50), ${recoveredMs.max} ms (max)`,
+	].join('\n');
+}
+
 /** Sentences, one for each promise that was not kept; none: all is well. */
 export function brokenPromises(measured: Measured, killsWanted: number): string[] {
 	const receipt = makeReceipt(measured);

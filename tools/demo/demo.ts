@@ -1,0 +1,190 @@
+// The demo itself: senders → the patched worker, with `throttle` filtering and `counter` observing → a receiver that checks every
+// sequence number, while the throttle's host is killed again and again. It measures; receipt.ts judges.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { until } from '../lib/until.ts';
+import { buildRtpTools } from '../rtp/build.ts';
+import type { Children } from './children.ts';
+import type { FilterFigures } from './figures.ts';
+import { killTimes, killWhileHolding } from './kills.ts';
+import type { DemoOptions } from './options.ts';
+import type { Kill, Measured } from './receipt.ts';
+import { type Receiver, type ReceiverReport, startReceiver } from './rtp-tool.ts';
+import { type Sent, bucket, plans, startSenders } from './senders.ts';
+import { type Stage, openStage } from './stage.ts';
+import type { StreamPath } from './topology.ts';
+import type { StreamFigures, View } from './view.ts';
+
+export type DemoResult = { readonly measured: Measured; readonly remarks: readonly string[] };
+
+export async function runDemo(options: DemoOptions, children: Children, view: View): Promise<DemoResult> {
+	const tools = buildRtpTools();
+	const receiver = await startReceiver(children, tools, plans.length);
+	const stage = await openStage(plans, receiver.ports, bucket);
+
+	try {
+		const senders = startSenders(children, tools, stage.paths);
+		const kills: Kill[] = [];
+		const done = new AbortController();
+		const showing = showWhileRunning({ options, stage, receiver, kills, view, signal: done.signal });
+
+		try {
+			await killAtRandom(options, stage, kills, view);
+		} finally {
+			done.abort();
+			await showing;
+		}
+
+		const sent = await senders.stop();
+		const entered = await drain(stage, receiver, sent);
+		const filter = await stage.filterFigures();
+		const report = await receiver.stop();
+
+		return { measured: measure(stage.paths, sent, entered, filter, report, kills), remarks: remarksOf(sent, report, stage.paths) };
+	} finally {
+		stage.close();
+	}
+}
+
+/** Takes as long as the demo was asked to. */
+async function killAtRandom({ seconds, kills: count }: DemoOptions, stage: Stage, kills: Kill[], view: View): Promise<void> {
+	const startedAt = performance.now();
+	const sleepUntil = (second: number): Promise<void> => sleep(Math.max(0, startedAt + second * 1000 - performance.now()));
+
+	for (const at of killTimes(seconds, count)) {
+		await sleepUntil(at);
+
+		const kill = await killWhileHolding(stage.filterFigures);
+
+		kills.push(kill);
+		view.note(
+			`kill ${kills.length} of ${count}: SIGKILL while ${kill.held} packets were held; verdicts again after ${((kill.recoveredAtNs - kill.killedAtNs) / 1e6).toFixed(1)} ms`,
+		);
+	}
+	await sleepUntil(seconds);
+}
+
+type Showing = {
+	readonly options: DemoOptions;
+	readonly stage: Stage;
+	readonly receiver: Receiver;
+	readonly kills: readonly Kill[];
+	readonly view: View;
+	readonly signal: AbortSignal;
+};
+
+async function showWhileRunning({ options, stage, receiver, kills, view, signal }: Showing): Promise<void> {
+	const startedAt = performance.now();
+
+	while (!signal.aborted) {
+		const [filter, observer, entered] = await Promise.all([stage.filterFigures(), stage.observerFigures(), enteredOf(stage.paths)]);
+
+		view.show({
+			seconds: (performance.now() - startedAt) / 1000,
+			totalSeconds: options.seconds,
+			streams: stage.paths.map((path, index) => streamFigures(path, entered[index]!, receiver.latest())),
+			filter,
+			observer,
+			kills,
+			killsWanted: options.kills,
+		});
+		// Being told to stop ends the sleep early, which is no error.
+		await sleep(view.intervalMs, undefined, { signal }).catch(() => {});
+	}
+	view.end();
+}
+
+/**
+ * Waits until every packet has ended somewhere: all of them accounted for, or nothing moving any more. Returns what entered the
+ * worker, per path.
+ */
+async function drain(stage: Stage, receiver: Receiver, sent: Sent): Promise<readonly number[]> {
+	let before = '';
+	let unchanged = 0;
+
+	return until('an end to the packets on their way', { everyMs: 100, withinMs: 10_000 }, async () => {
+		const [filter, entered] = await Promise.all([stage.filterFigures(), enteredOf(stage.paths)]);
+		const received = receivedOf(stage.paths, receiver.latest());
+		const open = sentOf(stage.paths, sent, entered) - received - filter.dropped;
+		const now = [...entered, received, filter.dropped, filter.held].join(' ');
+
+		unchanged = now === before ? unchanged + 1 : 0;
+		before = now;
+
+		// The receiver reports ten times a second: ten looks without a change are a second of silence.
+		return filter.held === 0 && unchanged >= (open === 0 ? 2 : 10) ? entered : undefined;
+	});
+}
+
+function measure(
+	paths: readonly StreamPath[],
+	sent: Sent,
+	entered: readonly number[],
+	filter: FilterFigures,
+	report: ReceiverReport,
+	kills: readonly Kill[],
+): Measured {
+	return {
+		sent: sentOf(paths, sent, entered),
+		received: receivedOf(paths, report),
+		gaps: paths.reduce((sum, path) => sum + (receivedStream(path, report)?.lost ?? 0), 0),
+		dropped: filter.dropped,
+		verdicts: filter.verdicts,
+		releasedByPolicy: filter.releasedByPolicy,
+		kills,
+		holdMicros: filter.holdMicros,
+		overLimit: sent.overLimit,
+		bucket,
+	};
+}
+
+/** What helps to understand a receipt that is not as it should be. */
+function remarksOf(sent: Sent, report: ReceiverReport, paths: readonly StreamPath[]): string[] {
+	const remarks = [`end to end (rtp-send to rtp-receive): ${latencyOf(report)}; rtp-send was at most ${sent.maxLateMs.toFixed(1)} ms late`];
+	const skipped = paths.reduce((sum, path) => sum + (receivedStream(path, report)?.skippedCounters ?? 0), 0);
+
+	remarks.push(`${skipped} of rtp-send's packets are missing from gapless streams: the receiver's own count of the drops`);
+	if (sent.stalledMs > 0) {
+		remarks.push(`rtp-send was not run for ${sent.stalledMs.toFixed(0)} ms and left out what was due then`);
+	}
+	if (report.kernelDrops > 0) {
+		remarks.push(`${report.kernelDrops} packets were dropped by the kernel because the receiver was too slow`);
+	}
+	if (report.duplicates > 0) {
+		remarks.push(`${report.duplicates} packets came twice`);
+	}
+
+	return remarks;
+}
+
+function latencyOf({ latencyMicros }: ReceiverReport): string {
+	return latencyMicros ? `p50 ${latencyMicros.p50} µs, p99 ${latencyMicros.p99} µs, max ${latencyMicros.max} µs` : 'nothing arrived';
+}
+
+function enteredOf(paths: readonly StreamPath[]): Promise<number[]> {
+	return Promise.all(paths.map((path) => path.entered()));
+}
+
+function sentOf(paths: readonly StreamPath[], sent: Sent, entered: readonly number[]): number {
+	return paths.reduce((sum, { plan }, index) => sum + (sent.bySsrc.get(plan.ssrc) ?? entered[index]!), 0);
+}
+
+/** By SSRC: mediasoup also sends streams of its own, to probe bandwidth. */
+function receivedStream({ receivedSsrc }: StreamPath, report: ReceiverReport | undefined) {
+	return report?.streams.find(({ ssrc }) => ssrc === receivedSsrc);
+}
+
+function receivedOf(paths: readonly StreamPath[], report: ReceiverReport | undefined): number {
+	return paths.reduce((sum, path) => {
+		const stream = receivedStream(path, report);
+
+		return sum + (stream ? stream.packets - stream.duplicates : 0);
+	}, 0);
+}
+
+function streamFigures(path: StreamPath, entered: number, report: ReceiverReport | undefined): StreamFigures {
+	const stream = receivedStream(path, report);
+
+	return { name: path.plan.name, sent: entered, received: stream?.packets ?? 0, lost: stream?.lost ?? 0 };
+}
