@@ -115,7 +115,7 @@ namespace PluginHost
 		const bool isVideo       = producer.kind == Layout::MediaKind::Video;
 
 		uint8_t packetFlags{ 0 };
-		uint8_t audioLevel{ static_cast<uint8_t>(Layout::Limit::UnknownAudioLevel) };
+		uint8_t audioLevel{ static_cast<uint8_t>(Layout::AudioLevel::Unknown) };
 
 		if (packet->HasMarker())
 		{
@@ -458,18 +458,18 @@ namespace PluginHost
 		auto& verdicts = this->epoch->verdicts;
 		const auto from = verdicts.Position();
 		size_t count{ 0 };
-		mph::shm::RecordView view{};
+		mph::shm::RingConsumer::RecordView view{};
 
 		while (count < max)
 		{
 			const auto result = verdicts.Peek(view);
 
-			if (result == mph::shm::PeekResult::Empty)
+			if (result == mph::shm::RingConsumer::PeekResult::Empty)
 			{
 				break;
 			}
 
-			if (result == mph::shm::PeekResult::Corrupt)
+			if (result == mph::shm::RingConsumer::PeekResult::Corrupt)
 			{
 				// Sticky: nothing in this ring can be believed any more.
 				this->plugin->AddStrike(PluginStrike::CORRUPT_RING);
