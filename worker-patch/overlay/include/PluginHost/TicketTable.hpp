@@ -18,20 +18,10 @@ namespace PluginHost
 		static constexpr size_t Capacity{ 8192 };
 
 	public:
-		TicketTable() : slots(Capacity, Slot{})
-		{
-			this->freeSlots.reserve(Capacity);
-
-			for (size_t i{ Capacity }; i > 0; --i)
-			{
-				this->freeSlots.push_back(static_cast<uint16_t>(i - 1));
-			}
-		}
-
 		// 0: full. Outstanding once it is bound.
 		uint64_t Claim()
 		{
-			if (this->freeSlots.empty())
+			if (this->freeSlots.empty() && !Grow())
 			{
 				return 0;
 			}
@@ -57,7 +47,7 @@ namespace PluginHost
 		{
 			const size_t slot = ticket & 0xffff;
 
-			if (ticket == 0 || slot >= Capacity || this->slots[slot].ticket != ticket)
+			if (ticket == 0 || slot >= this->slots.size() || this->slots[slot].ticket != ticket)
 			{
 				return nullptr;
 			}
@@ -76,7 +66,7 @@ namespace PluginHost
 
 		size_t GetSize() const
 		{
-			return Capacity - this->freeSlots.size();
+			return this->slots.size() - this->freeSlots.size();
 		}
 
 		// Lower than every ticket that is yet to come.
@@ -91,6 +81,30 @@ namespace PluginHost
 			uint64_t ticket{ 0 };
 			HeldPacket* held{ nullptr };
 		};
+
+	private:
+		// An idle router costs nothing; a busy one has what it needs after a moment.
+		bool Grow()
+		{
+			const size_t before = this->slots.size();
+
+			if (before == Capacity)
+			{
+				return false;
+			}
+
+			this->slots.resize(std::max(InitialCapacity, before * 2));
+
+			for (size_t slot{ this->slots.size() }; slot > before; --slot)
+			{
+				this->freeSlots.push_back(static_cast<uint16_t>(slot - 1));
+			}
+
+			return true;
+		}
+
+	private:
+		static constexpr size_t InitialCapacity{ 64 };
 
 	private:
 		uint64_t nextSequence{ 1 };
