@@ -14,20 +14,14 @@ function snapshot(seconds: number, sent: number, dropped: number): Snapshot {
 			{ name: 'a', sent, received: sent - dropped, lost: 0 },
 			{ name: 'b', sent: 10, received: 10, lost: 2 },
 		],
-		filter: {
-			hostPid: 42,
-			ringUsed: 1024,
-			ringSize: 4096,
-			packets: sent,
-			verdicts: sent,
-			dropped,
-			releasedByPolicy: 0,
-			held: 3,
-			disconnects: 0,
-			heldAtLastDisconnect: 0,
-			holdMicros: { p50: 80, p99: 1500 },
+		throttle: {
+			counters: { packets: sent, verdicts: sent, dropped, releasedByPolicy: 0, held: 3, holdMicros: { p50: 80, p99: 1500 } },
+			host: { pid: 42, ringUsed: 1024, ringSize: 4096 },
 		},
-		observer: { hostPid: undefined, ringUsed: 0, ringSize: 4096, observed: sent, missed: 0 },
+		counter: {
+			counters: { observed: sent, missed: 0 },
+			host: { pid: undefined, ringUsed: 0, ringSize: 4096 },
+		},
 		kills: [],
 		killsWanted: 3,
 	};

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../lib/until.ts';
 import { buildRtpTools } from '../rtp/build.ts';
 import type { Children } from './children.ts';
-import type { FilterFigures } from './figures.ts';
+import type { FilterCounters, HostFigures } from './figures.ts';
 import { killTimes, killWhileHolding } from './kills.ts';
 import type { DemoOptions } from './options.ts';
 import type { Kill, Measured } from './receipt.ts';
@@ -38,7 +38,7 @@ export async function runDemo(options: DemoOptions, children: Children, view: Vi
 
 		const sent = await senders.stop();
 		const entered = await drain(stage, receiver, sent);
-		const filter = await stage.filterFigures();
+		const filter = await stage.throttle.counters();
 		const report = await receiver.stop();
 
 		return { measured: measure(stage.paths, sent, entered, filter, report, kills), remarks: remarksOf(sent, report, stage.paths) };
@@ -55,7 +55,7 @@ async function killAtRandom({ seconds, kills: count }: DemoOptions, stage: Stage
 	for (const at of killTimes(seconds, count)) {
 		await sleepUntil(at);
 
-		const kill = await killWhileHolding(stage.filterFigures);
+		const kill = await killWhileHolding({ ...stage.throttle, hostPid: async () => (await stage.throttle.host()).pid });
 
 		kills.push(kill);
 		view.note(
@@ -63,6 +63,12 @@ async function killAtRandom({ seconds, kills: count }: DemoOptions, stage: Stage
 		);
 	}
 	await sleepUntil(seconds);
+}
+
+async function figuresOf<Counters>(plugin: { counters: () => Promise<Counters>; host: () => Promise<HostFigures> }) {
+	const [counters, host] = await Promise.all([plugin.counters(), plugin.host()]);
+
+	return { counters, host };
 }
 
 type Showing = {
@@ -78,14 +84,14 @@ async function showWhileRunning({ options, stage, receiver, kills, view, signal 
 	const startedAt = performance.now();
 
 	while (!signal.aborted) {
-		const [filter, observer, entered] = await Promise.all([stage.filterFigures(), stage.observerFigures(), enteredOf(stage.paths)]);
+		const [filter, observer, entered] = await Promise.all([figuresOf(stage.throttle), figuresOf(stage.counter), enteredOf(stage.paths)]);
 
 		view.show({
 			seconds: (performance.now() - startedAt) / 1000,
 			totalSeconds: options.seconds,
 			streams: stage.paths.map((path, index) => streamFigures(path, entered[index]!, receiver.latest())),
-			filter,
-			observer,
+			throttle: filter,
+			counter: observer,
 			kills,
 			killsWanted: options.kills,
 		});
@@ -104,7 +110,7 @@ async function drain(stage: Stage, receiver: Receiver, sent: Sent): Promise<read
 	let unchanged = 0;
 
 	return until('an end to the packets on their way', { everyMs: 100, withinMs: 10_000 }, async () => {
-		const [filter, entered] = await Promise.all([stage.filterFigures(), enteredOf(stage.paths)]);
+		const [filter, entered] = await Promise.all([stage.throttle.counters(), enteredOf(stage.paths)]);
 		const received = receivedOf(stage.paths, receiver.latest());
 		const open = sentOf(stage.paths, sent, entered) - received - filter.dropped;
 		const now = [...entered, received, filter.dropped, filter.held].join(' ');
@@ -121,7 +127,7 @@ function measure(
 	paths: readonly StreamPath[],
 	sent: Sent,
 	entered: readonly number[],
-	filter: FilterFigures,
+	filter: FilterCounters,
 	report: ReceiverReport,
 	kills: readonly Kill[],
 ): Measured {

@@ -2,7 +2,7 @@
 // chance: so the host is stopped first, and killed once the worker says that packets wait for it.
 
 import { monotonicNs, until } from '../lib/until.ts';
-import type { FilterFigures } from './figures.ts';
+import type { FilterCounters } from './figures.ts';
 import type { Kill } from './receipt.ts';
 
 const poll = { everyMs: 1, withinMs: 10_000 };
@@ -10,33 +10,43 @@ const poll = { everyMs: 1, withinMs: 10_000 };
 /** The one process of others that may stand still; were we to die now, nobody would wake it to see that it has to end. */
 let stoppedPid: number | undefined;
 
-/** `figures` gives the filter's as they are now; it must not need the host for it. Resolves when the next host has given a verdict. */
-export async function killWhileHolding(figures: () => Promise<FilterFigures>): Promise<Kill> {
-	const when = (what: string, condition: (now: FilterFigures) => boolean): Promise<FilterFigures> =>
-		until(what, poll, async () => {
-			const now = await figures();
+export type KillTarget = {
+	readonly hostPid: () => Promise<number | undefined>;
+	/** Must not need the host: it is asked while that stands still. */
+	readonly counters: () => Promise<FilterCounters>;
+	/** Resolves at the next death of the host with the number of packets that the worker held for it. */
+	readonly nextCrash: () => Promise<number>;
+};
 
-			return condition(now) ? now : undefined;
-		});
-	const before = await when('a host that serves', (now) => now.hostPid !== undefined);
+/** Resolves when the next host has given a verdict. */
+export async function killWhileHolding({ hostPid, counters, nextCrash }: KillTarget): Promise<Kill> {
+	const pid = await until('a host that serves', poll, hostPid);
+	const before = await counters();
+	const crash = nextCrash();
 
-	stoppedPid = before.hostPid!;
-	process.kill(stoppedPid, 'SIGSTOP');
+	stoppedPid = pid;
+	process.kill(pid, 'SIGSTOP');
 
 	const stoppedAtNs = monotonicNs();
 
-	await when('a packet that waits for the stopped host', (now) => now.held >= 1);
+	await until('a packet that waits for the stopped host', poll, async () => ((await counters()).held > 0 ? true : undefined));
 	killStoppedHost();
 
 	const killedAtNs = monotonicNs();
-	const lost = await when('the end of the connection to the killed host', (now) => now.disconnects > before.disconnects);
-	const recovered = await when('a verdict of the next host', (now) => now.verdicts > lost.verdicts);
+	// The stopped host gave its last verdict long ago, as far as the worker is concerned.
+	const { verdicts } = await counters();
+	const recovered = await until('a verdict of the next host', poll, async () => {
+		const now = await counters();
+
+		return now.verdicts > verdicts ? now : undefined;
+	});
+	const recoveredAtNs = monotonicNs();
 
 	return {
 		stoppedAtNs,
 		killedAtNs,
-		recoveredAtNs: monotonicNs(),
-		held: lost.heldAtLastDisconnect,
+		recoveredAtNs,
+		held: await crash,
 		packets: recovered.packets - before.packets,
 		verdicts: recovered.verdicts - before.verdicts,
 	};

@@ -3,24 +3,36 @@
 
 import * as mediasoup from 'mediasoup';
 
-import { type PluginStats, createPluginHost } from '../../src/index.ts';
+import { createPluginHost } from '../../src/index.ts';
 import { examplePlugin } from '../lib/example-plugin.ts';
-import { type FilterFigures, type ObserverFigures, filterFiguresOf, observerFiguresOf } from './figures.ts';
+import { type FilterCounters, type HostFigures, type ObserverCounters, filterCountersOf, hostFiguresOf, observerCountersOf } from './figures.ts';
 import type { Bucket } from './receipt.ts';
 import { type StreamPath, type StreamPlan, mediaCodecs, openPath } from './topology.ts';
 
 export type Stage = {
 	readonly paths: readonly StreamPath[];
-	readonly filterFigures: () => Promise<FilterFigures>;
-	readonly observerFigures: () => Promise<ObserverFigures>;
+	readonly throttle: {
+		readonly counters: () => Promise<FilterCounters>;
+		readonly host: () => Promise<HostFigures>;
+		/** Resolves at the next death of the host with the number of packets that the worker held for it. */
+		readonly nextCrash: () => Promise<number>;
+	};
+	readonly counter: {
+		readonly counters: () => Promise<ObserverCounters>;
+		readonly host: () => Promise<HostFigures>;
+	};
 	readonly close: () => void;
 };
 
 export async function openStage(plans: readonly StreamPlan[], receiverPorts: readonly number[], bucket: Bucket): Promise<Stage> {
 	const pluginHost = await createPluginHost({ mediasoup });
+	const worker = await mediasoup.createWorker({ workerBin: pluginHost.workerBin, logLevel: 'warn' });
+	const close = (): void => {
+		pluginHost.close();
+		worker.close();
+	};
 
 	try {
-		const worker = await mediasoup.createWorker({ workerBin: pluginHost.workerBin, logLevel: 'warn' });
 		const router = await worker.createRouter({ mediaCodecs });
 		const throttle = await pluginHost.createPlugin({ file: examplePlugin('throttle'), config: bucket });
 		const counter = await pluginHost.createPlugin({ file: examplePlugin('counter') });
@@ -38,15 +50,19 @@ export async function openStage(plans: readonly StreamPlan[], receiverPorts: rea
 
 		return {
 			paths: await Promise.all(plans.map((plan, index) => openPath(router, plan, receiverPorts[index]!))),
-			filterFigures: async () => filterFiguresOf(await throttle.getStats()),
-			observerFigures: async () => observerFiguresOf(await counter.getStats()),
-			close: () => {
-				pluginHost.close();
-				worker.close();
+			throttle: {
+				counters: async () => filterCountersOf(await filter.getStats()),
+				host: async () => hostFiguresOf(await throttle.getStats()),
+				nextCrash: () => new Promise((resolve) => throttle.once('crash', ({ held }) => resolve(held))),
 			},
+			counter: {
+				counters: async () => observerCountersOf(await observer.getStats()),
+				host: async () => hostFiguresOf(await counter.getStats()),
+			},
+			close,
 		};
 	} catch (error) {
-		pluginHost.close();
+		close();
 		throw error;
 	}
 }

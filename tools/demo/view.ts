@@ -2,7 +2,7 @@
 
 import type { WriteStream } from 'node:tty';
 
-import type { FilterFigures, ObserverFigures } from './figures.ts';
+import type { FilterCounters, HostFigures, ObserverCounters } from './figures.ts';
 import type { Kill } from './receipt.ts';
 
 export type StreamFigures = {
@@ -16,8 +16,8 @@ export type Snapshot = {
 	readonly seconds: number;
 	readonly totalSeconds: number;
 	readonly streams: readonly StreamFigures[];
-	readonly filter: FilterFigures;
-	readonly observer: ObserverFigures;
+	readonly throttle: { readonly counters: FilterCounters; readonly host: HostFigures };
+	readonly counter: { readonly counters: ObserverCounters; readonly host: HostFigures };
 	readonly kills: readonly Kill[];
 	readonly killsWanted: number;
 };
@@ -99,7 +99,8 @@ export function renderTable(now: Snapshot, before: Snapshot | undefined): string
 
 		return row(stream.name, rate(now, before, stream.sent, earlier?.sent), rate(now, before, stream.received, earlier?.received), String(stream.lost));
 	});
-	const { filter, observer } = now;
+	const { throttle, counter } = now;
+	const { holdMicros } = throttle.counters;
 
 	return [
 		`${now.seconds.toFixed(1)} s of ${now.totalSeconds} s, ${now.kills.length} of ${now.killsWanted} kills`,
@@ -107,10 +108,11 @@ export function renderTable(now: Snapshot, before: Snapshot | undefined): string
 		row('stream', 'in/s', 'out/s', 'lost'),
 		...rows,
 		'',
-		`throttle  ${host(filter.hostPid)}  ring ${bar(filter)}  held ${filter.held}`,
-		`          hold p50 ${micros(filter.holdMicros.p50)}, p99 ${micros(filter.holdMicros.p99)}`,
-		`          verdicts ${filter.verdicts}, dropped ${filter.dropped}, released by policy ${filter.releasedByPolicy}`,
-		`counter   ${host(observer.hostPid)}  ring ${bar(observer)}  observed ${observer.observed}, missed ${observer.missed}`,
+		`throttle  ${state(throttle.host)}  ring ${bar(throttle.host)}  held ${throttle.counters.held}`,
+		`          hold p50 ${micros(holdMicros.p50)}, p99 ${micros(holdMicros.p99)}`,
+		`          verdicts ${throttle.counters.verdicts}, dropped ${throttle.counters.dropped}, released by policy ${throttle.counters.releasedByPolicy}`,
+		`counter   ${state(counter.host)}  ring ${bar(counter.host)}`,
+		`          observed ${counter.counters.observed}, missed ${counter.counters.missed}`,
 	];
 }
 
@@ -119,17 +121,17 @@ export function renderLine(now: Snapshot, before: Snapshot | undefined): string 
 		snapshot?.streams.reduce((total, stream) => total + of(stream), 0);
 	const sent = (snapshot: Snapshot | undefined): number | undefined => sum(snapshot, (stream) => stream.sent);
 	const received = (snapshot: Snapshot | undefined): number | undefined => sum(snapshot, (stream) => stream.received);
-	const { filter } = now;
+	const { counters, host } = now.throttle;
 
 	return [
 		`${now.seconds.toFixed(1).padStart(5)} s`,
 		`in ${rate(now, before, sent(now)!, sent(before))}/s`,
 		`out ${rate(now, before, received(now)!, received(before))}/s`,
-		`dropped ${rate(now, before, filter.dropped, before?.filter.dropped)}/s`,
-		`hold p50 ${micros(filter.holdMicros.p50)} p99 ${micros(filter.holdMicros.p99)}`,
-		`ring ${percent(filter)}`,
-		`throttle ${host(filter.hostPid)}`,
-		`verdicts ${filter.verdicts}`,
+		`dropped ${rate(now, before, counters.dropped, before?.throttle.counters.dropped)}/s`,
+		`hold p50 ${micros(counters.holdMicros.p50)} p99 ${micros(counters.holdMicros.p99)}`,
+		`ring ${percent(host)}`,
+		`throttle ${state(host)}`,
+		`verdicts ${counters.verdicts}`,
 		`kills ${now.kills.length}/${now.killsWanted}`,
 		`lost ${sum(now, (stream) => stream.lost)}`,
 	].join('  ');
@@ -145,7 +147,7 @@ function rate(now: Snapshot, before: Snapshot | undefined, value: number, earlie
 	return seconds > 0 ? Math.round((value - (earlier ?? 0)) / seconds).toFixed(0) : '-';
 }
 
-function host(pid: number | undefined): string {
+function state({ pid }: HostFigures): string {
 	return pid === undefined ? 'host away' : `host ${pid}`;
 }
 
@@ -153,11 +155,11 @@ function micros(value: number): string {
 	return value >= 1000 ? `${(value / 1000).toFixed(1)} ms` : `${value.toFixed(0)} µs`;
 }
 
-function percent({ ringUsed, ringSize }: { readonly ringUsed: number; readonly ringSize: number }): string {
+function percent({ ringUsed, ringSize }: HostFigures): string {
 	return `${(ringSize > 0 ? (100 * ringUsed) / ringSize : 0).toFixed(1)} %`;
 }
 
-function bar(ring: { readonly ringUsed: number; readonly ringSize: number }): string {
+function bar(ring: HostFigures): string {
 	const width = 20;
 	const filled = ring.ringSize > 0 ? Math.ceil((width * ring.ringUsed) / ring.ringSize) : 0;
 
