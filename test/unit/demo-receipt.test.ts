@@ -149,6 +149,10 @@ t.test('verdicts are owed outside the recovery windows only', async (t) => {
 	t.match(brokenPromises({ ...bare, verdicts: 28_000 }, 1), [/^only 93\.3 %/]);
 });
 
+t.test('a packet that was released before its verdict came is not expected to be dropped', async (t) => {
+	t.equal(makeReceipt({ ...perfect, verdicts: 39_000, releasedByPolicy: 1_000 }).expectedDrops, Math.round(7_901 * 0.975));
+});
+
 t.test('without a single verdict the message points at the tap', async (t) => {
 	t.match(brokenPromises({ ...perfect, verdicts: 0, dropped: 0, received: 40_000 }, 0)[0], /tap/);
 });

@@ -26,15 +26,15 @@ export async function runDemo(options: DemoOptions, children: Children, view: Vi
 	try {
 		const senders = startSenders(children, tools, stage.paths);
 		const kills: Kill[] = [];
-		const done = new AbortController();
-		const showing = showWhileRunning({ options, stage, receiver, kills, view, signal: done.signal });
+		// Whichever of the two ends, in good order or not, ends the other one.
+		const running = new AbortController();
+		const end = (): void => running.abort();
 
-		try {
-			await killAtRandom(options, stage, kills, view);
-		} finally {
-			done.abort();
-			await showing;
-		}
+		await Promise.all([
+			killAtRandom({ options, stage, kills, view, signal: running.signal }).finally(end),
+			showWhileRunning({ options, stage, receiver, kills, view, signal: running.signal }).finally(end),
+		]);
+		view.end();
 
 		const sent = await senders.stop();
 		const entered = await drain(stage, receiver, sent);
@@ -47,22 +47,30 @@ export async function runDemo(options: DemoOptions, children: Children, view: Vi
 	}
 }
 
-/** Takes as long as the demo was asked to. */
-async function killAtRandom({ seconds, kills: count }: DemoOptions, stage: Stage, kills: Kill[], view: View): Promise<void> {
-	const startedAt = performance.now();
-	const sleepUntil = (second: number): Promise<void> => sleep(Math.max(0, startedAt + second * 1000 - performance.now()));
+type Run = {
+	readonly options: DemoOptions;
+	readonly stage: Stage;
+	readonly kills: Kill[];
+	readonly view: View;
+	readonly signal: AbortSignal;
+};
 
-	for (const at of killTimes(seconds, count)) {
+/** Takes as long as the demo was asked to. */
+async function killAtRandom({ options, stage, kills, view, signal }: Run): Promise<void> {
+	const startedAt = performance.now();
+	const sleepUntil = (second: number): Promise<void> => sleep(Math.max(0, startedAt + second * 1000 - performance.now()), undefined, { signal });
+
+	for (const at of killTimes(options.seconds, options.kills)) {
 		await sleepUntil(at);
 
-		const kill = await killWhileHolding({ ...stage.throttle, hostPid: async () => (await stage.throttle.host()).pid });
+		const kill = await killWhileHolding(stage.throttle);
 
 		kills.push(kill);
 		view.note(
-			`kill ${kills.length} of ${count}: SIGKILL while ${kill.held} packets were held; verdicts again after ${((kill.recoveredAtNs - kill.killedAtNs) / 1e6).toFixed(1)} ms`,
+			`kill ${kills.length} of ${options.kills}: SIGKILL while ${kill.held} packets were held; verdicts again after ${((kill.recoveredAtNs - kill.killedAtNs) / 1e6).toFixed(1)} ms`,
 		);
 	}
-	await sleepUntil(seconds);
+	await sleepUntil(options.seconds);
 }
 
 async function figuresOf<Counters>(plugin: { counters: () => Promise<Counters>; host: () => Promise<HostFigures> }) {
@@ -71,16 +79,7 @@ async function figuresOf<Counters>(plugin: { counters: () => Promise<Counters>; 
 	return { counters, host };
 }
 
-type Showing = {
-	readonly options: DemoOptions;
-	readonly stage: Stage;
-	readonly receiver: Receiver;
-	readonly kills: readonly Kill[];
-	readonly view: View;
-	readonly signal: AbortSignal;
-};
-
-async function showWhileRunning({ options, stage, receiver, kills, view, signal }: Showing): Promise<void> {
+async function showWhileRunning({ options, stage, receiver, kills, view, signal }: Run & { readonly receiver: Receiver }): Promise<void> {
 	const startedAt = performance.now();
 
 	while (!signal.aborted) {
@@ -98,7 +97,6 @@ async function showWhileRunning({ options, stage, receiver, kills, view, signal 
 		// Being told to stop ends the sleep early, which is no error.
 		await sleep(view.intervalMs, undefined, { signal }).catch(() => {});
 	}
-	view.end();
 }
 
 /**
@@ -150,7 +148,8 @@ function remarksOf(sent: Sent, report: ReceiverReport, paths: readonly StreamPat
 	const remarks = [`end to end (rtp-send to rtp-receive): ${latencyOf(report)}; rtp-send was at most ${sent.maxLateMs.toFixed(1)} ms late`];
 	const skipped = paths.reduce((sum, path) => sum + (receivedStream(path, report)?.skippedCounters ?? 0), 0);
 
-	remarks.push(`${skipped} of rtp-send's packets are missing from gapless streams: the receiver's own count of the drops`);
+	// One that was dropped at a stream's very end leaves no trace at the receiver.
+	remarks.push(`the receiver saw ${skipped} of rtp-send's packets left out of streams whose sequence numbers have ${report.lost} gaps`);
 	if (sent.stalledMs > 0) {
 		remarks.push(`rtp-send was not run for ${sent.stalledMs.toFixed(0)} ms and left out what was due then`);
 	}

@@ -33,7 +33,7 @@ export function filterCountersOf(stats: AttachmentStats): FilterCounters {
 	const verdicts = accepted + dropped;
 
 	return {
-		packets: verdicts + releasedByPolicy + stats.detachedAccepted + stats.closedFreed + stats.repeatDropped,
+		packets: verdicts + releasedByPolicy + stats.detachedAccepted + stats.closedFreed,
 		verdicts,
 		dropped,
 		releasedByPolicy,

@@ -65,7 +65,7 @@ export function makeReceipt(measured: Measured): Receipt {
 		received: measured.received,
 		lost: lostPackets(measured),
 		dropped: measured.dropped,
-		expectedDrops: measured.overLimit.reduce((sum, stream) => sum + expectedDrops(stream, measured.bucket, measured.kills), 0),
+		expectedDrops: expectedDropsOf(measured),
 		verdicts: measured.verdicts,
 		releasedByPolicy: measured.releasedByPolicy,
 		heldAtKill: measured.kills.map((kill) => kill.held),
@@ -81,6 +81,13 @@ export function makeReceipt(measured: Measured): Receipt {
  */
 function lostPackets({ sent, received, dropped, gaps }: Measured): number {
 	return Math.max(gaps, sent - received - dropped);
+}
+
+/** A packet whose deadline passed was released, whatever the bucket said of it later. That happens to all streams alike. */
+function expectedDropsOf(measured: Measured): number {
+	const byBucket = measured.overLimit.reduce((sum, stream) => sum + expectedDrops(stream, measured.bucket, measured.kills), 0);
+
+	return Math.round(byBucket * verdictShare(measured));
 }
 
 /**

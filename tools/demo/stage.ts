@@ -12,6 +12,8 @@ import { type StreamPath, type StreamPlan, mediaCodecs, openPath } from './topol
 export type Stage = {
 	readonly paths: readonly StreamPath[];
 	readonly throttle: {
+		/** Undefined while none serves. */
+		readonly hostPid: () => Promise<number | undefined>;
 		readonly counters: () => Promise<FilterCounters>;
 		readonly host: () => Promise<HostFigures>;
 		/** Resolves at the next death of the host with the number of packets that the worker held for it. */
@@ -51,6 +53,7 @@ export async function openStage(plans: readonly StreamPlan[], receiverPorts: rea
 		return {
 			paths: await Promise.all(plans.map((plan, index) => openPath(router, plan, receiverPorts[index]!))),
 			throttle: {
+				hostPid: async () => (filter.active ? throttle.hostPid : undefined),
 				counters: async () => filterCountersOf(await filter.getStats()),
 				host: async () => hostFiguresOf(await throttle.getStats()),
 				nextCrash: () => new Promise((resolve) => throttle.once('crash', ({ held }) => resolve(held))),
