@@ -1,0 +1,351 @@
+// What workers and hosts say, checked and turned into plain objects. A host runs foreign code and may write anything: reading a frame
+// takes time in proportion to its length whatever is in it, and what cannot be read becomes a ProtocolError, which ends the connection
+// and nothing else.
+
+import * as flatbuffers from 'flatbuffers';
+
+import { ProtocolError } from '../errors.ts';
+import {
+	AttachmentState,
+	AttachmentStateChanged,
+	Body,
+	Envelope,
+	ErrorCode as FailureCode,
+	Failure,
+	HostStateChanged,
+	HostStats,
+	Log,
+	LogLevel,
+	PluginLoaded,
+	Stats,
+	Welcome,
+	WorkerConnected,
+	WorkerLost,
+} from '../generated/control.js';
+import type { AttachmentStats, InstanceStats, PluginStats, RingStats } from '../generated/control.js';
+import type { Empty } from './outgoing.ts';
+
+export type Incoming = {
+	// From a worker.
+	Welcome: { readonly protocolVersion: number; readonly layoutVersion: number; readonly workerPid: number; readonly mediasoupVersion: string };
+	Stats: {
+		readonly tapped: number;
+		readonly applyErrors: number;
+		readonly repeatDropped: number;
+		readonly attachments: readonly RawAttachmentStats[];
+		readonly rings: readonly RawRingStats[];
+		readonly plugins: readonly RawPluginStats[];
+	};
+	AttachmentStateChanged: { readonly attachmentId: string; readonly state: AttachmentState };
+	HostStateChanged: {
+		readonly pluginId: string;
+		readonly hostPid: number;
+		readonly connected: boolean;
+		readonly reason: string;
+		readonly held: number;
+	};
+	// From a host.
+	PluginLoaded: { readonly name: string; readonly version: string; readonly abiVersion: number };
+	WorkerConnected: { readonly workerPid: number };
+	WorkerLost: { readonly workerPid: number; readonly message: string };
+	Log: { readonly level: LogLevel; readonly message: string };
+	HostStats: { readonly instances: readonly RawInstanceStats[] };
+	// From both.
+	Ok: Empty;
+	Failure: { readonly code: FailureCode; readonly message: string };
+};
+
+export type IncomingType = keyof Incoming;
+
+export type IncomingMessage = { readonly [T in IncomingType]: { readonly id: number; readonly type: T; readonly body: Incoming[T] } }[IncomingType];
+
+export type RawAttachmentStats = {
+	readonly attachmentId: string;
+	readonly pluginId: string;
+	readonly routerId: string;
+	readonly active: boolean;
+	readonly paused: boolean;
+	readonly observed: number;
+	readonly observeOverflow: number;
+	readonly observeAbsent: number;
+	readonly accepted: number;
+	readonly dropped: number;
+	readonly timeoutAccepted: number;
+	readonly timeoutDropped: number;
+	readonly absentAccepted: number;
+	readonly absentDropped: number;
+	readonly overflowAccepted: number;
+	readonly overflowDropped: number;
+	readonly detachedAccepted: number;
+	readonly closedFreed: number;
+	readonly held: number;
+	readonly holdHistogram: readonly number[];
+};
+
+export type RawRingStats = {
+	readonly pluginId: string;
+	readonly routerId: string;
+	readonly epoch: number;
+	readonly packetRingSize: number;
+	readonly packetRingUsed: number;
+	readonly verdictRingSize: number;
+	readonly published: number;
+	readonly held: number;
+};
+
+export type RawPluginStats = {
+	readonly pluginId: string;
+	readonly connected: boolean;
+	readonly hostPid: number;
+	readonly verdicts: number;
+	readonly spuriousVerdicts: number;
+	readonly strikes: number;
+	readonly doorbellsRung: number;
+	readonly disconnects: number;
+	readonly heldAtLastDisconnect: number;
+};
+
+export type RawInstanceStats = {
+	readonly workerPid: number;
+	readonly shard: number;
+	readonly packets: number;
+	readonly batches: number;
+	readonly verdicts: number;
+	readonly events: number;
+	readonly doorbellsRung: number;
+	readonly counters: ReadonlyMap<string, number>;
+};
+
+/** Undefined for a body that this version does not know: newer peers may tell more. */
+export function decodeFrame(frame: Uint8Array): IncomingMessage | undefined {
+	const buffer = new flatbuffers.ByteBuffer(frame);
+
+	if (frame.length < 8 || !Envelope.bufferHasIdentifier(buffer)) {
+		throw new ProtocolError('MPH_ERR_PROTOCOL', `a frame of ${frame.length} bytes is no control message (it lacks the identifier "MPHC")`);
+	}
+
+	const envelope = Envelope.getRootAsEnvelope(buffer);
+
+	try {
+		return new BodyDecoder(envelope, frame.length).decode();
+	} catch (error) {
+		if (error instanceof ProtocolError) {
+			throw error;
+		}
+		throw new ProtocolError('MPH_ERR_PROTOCOL', `a frame of ${frame.length} bytes cannot be read`, { cause: error });
+	}
+}
+
+/** Reads the body of one frame. */
+class BodyDecoder {
+	readonly #envelope: Envelope;
+	readonly #frameBytes: number;
+	/**
+	 * Offsets in a frame may all point to the same long vector or string, so that reading it takes far longer than sending it did.
+	 * What is read in all may therefore be only so much; an honest frame needs its own length at most.
+	 */
+	#bytesToRead: number;
+
+	constructor(envelope: Envelope, frameBytes: number) {
+		this.#envelope = envelope;
+		this.#frameBytes = frameBytes;
+		this.#bytesToRead = 2 * frameBytes;
+	}
+
+	decode(): IncomingMessage | undefined {
+		const id = this.#envelope.id();
+
+		switch (this.#envelope.bodyType()) {
+			case Body.Ok:
+				return { id, type: 'Ok', body: {} };
+			case Body.Failure: {
+				const failure = this.#body(new Failure());
+
+				return { id, type: 'Failure', body: { code: failure.code(), message: this.#text(failure.message()) } };
+			}
+			case Body.Welcome:
+				return { id, type: 'Welcome', body: this.#welcome(this.#body(new Welcome())) };
+			case Body.Stats:
+				return { id, type: 'Stats', body: this.#stats(this.#body(new Stats())) };
+			case Body.AttachmentStateChanged: {
+				const change = this.#body(new AttachmentStateChanged());
+
+				return { id, type: 'AttachmentStateChanged', body: { attachmentId: this.#id(change.attachmentId()), state: change.state() } };
+			}
+			case Body.HostStateChanged:
+				return { id, type: 'HostStateChanged', body: this.#hostStateChanged(this.#body(new HostStateChanged())) };
+			case Body.PluginLoaded: {
+				const loaded = this.#body(new PluginLoaded());
+				const body = { name: this.#text(loaded.name()), version: this.#text(loaded.version()), abiVersion: loaded.abiVersion() };
+
+				return { id, type: 'PluginLoaded', body };
+			}
+			case Body.WorkerConnected:
+				return { id, type: 'WorkerConnected', body: { workerPid: this.#body(new WorkerConnected()).workerPid() } };
+			case Body.WorkerLost: {
+				const lost = this.#body(new WorkerLost());
+
+				return { id, type: 'WorkerLost', body: { workerPid: lost.workerPid(), message: this.#text(lost.message()) } };
+			}
+			case Body.Log: {
+				const log = this.#body(new Log());
+
+				return { id, type: 'Log', body: { level: log.level(), message: this.#text(log.message()) } };
+			}
+			case Body.HostStats: {
+				const stats = this.#body(new HostStats());
+				const instances = this.#vector(stats.instancesLength(), (index) => stats.instances(index));
+
+				return { id, type: 'HostStats', body: { instances: instances.map((instance) => this.#instanceStats(instance)) } };
+			}
+			default:
+				return undefined;
+		}
+	}
+
+	#welcome(welcome: Welcome): Incoming['Welcome'] {
+		return {
+			protocolVersion: welcome.protocolVersion(),
+			layoutVersion: welcome.layoutVersion(),
+			workerPid: welcome.workerPid(),
+			mediasoupVersion: this.#text(welcome.mediasoupVersion()),
+		};
+	}
+
+	#hostStateChanged(change: HostStateChanged): Incoming['HostStateChanged'] {
+		return {
+			pluginId: this.#id(change.pluginId()),
+			hostPid: change.hostPid(),
+			connected: change.connected(),
+			reason: this.#text(change.reason()),
+			held: change.held(),
+		};
+	}
+
+	#stats(stats: Stats): Incoming['Stats'] {
+		const attachments = this.#vector(stats.attachmentsLength(), (index) => stats.attachments(index));
+		const rings = this.#vector(stats.ringsLength(), (index) => stats.rings(index));
+		const plugins = this.#vector(stats.pluginsLength(), (index) => stats.plugins(index));
+
+		return {
+			tapped: toNumber(stats.tapped()),
+			applyErrors: toNumber(stats.applyErrors()),
+			repeatDropped: toNumber(stats.repeatDropped()),
+			attachments: attachments.map((attachment) => this.#attachmentStats(attachment)),
+			rings: rings.map((ring) => this.#ringStats(ring)),
+			plugins: plugins.map((plugin) => this.#pluginStats(plugin)),
+		};
+	}
+
+	#attachmentStats(stats: AttachmentStats): RawAttachmentStats {
+		return {
+			attachmentId: this.#id(stats.attachmentId()),
+			pluginId: this.#id(stats.pluginId()),
+			routerId: this.#id(stats.routerId()),
+			active: stats.active(),
+			paused: stats.paused(),
+			observed: toNumber(stats.observed()),
+			observeOverflow: toNumber(stats.observeOverflow()),
+			observeAbsent: toNumber(stats.observeAbsent()),
+			accepted: toNumber(stats.accepted()),
+			dropped: toNumber(stats.dropped()),
+			timeoutAccepted: toNumber(stats.timeoutAccepted()),
+			timeoutDropped: toNumber(stats.timeoutDropped()),
+			absentAccepted: toNumber(stats.absentAccepted()),
+			absentDropped: toNumber(stats.absentDropped()),
+			overflowAccepted: toNumber(stats.overflowAccepted()),
+			overflowDropped: toNumber(stats.overflowDropped()),
+			detachedAccepted: toNumber(stats.detachedAccepted()),
+			closedFreed: toNumber(stats.closedFreed()),
+			held: stats.held(),
+			holdHistogram: this.#vector(stats.holdHistogramLength(), (index) => stats.holdHistogram(index)).map(toNumber),
+		};
+	}
+
+	#ringStats(stats: RingStats): RawRingStats {
+		return {
+			pluginId: this.#id(stats.pluginId()),
+			routerId: this.#id(stats.routerId()),
+			epoch: toNumber(stats.epoch()),
+			packetRingSize: stats.packetRingSize(),
+			packetRingUsed: stats.packetRingUsed(),
+			verdictRingSize: stats.verdictRingSize(),
+			published: toNumber(stats.published()),
+			held: stats.held(),
+		};
+	}
+
+	#pluginStats(stats: PluginStats): RawPluginStats {
+		return {
+			pluginId: this.#id(stats.pluginId()),
+			connected: stats.connected(),
+			hostPid: stats.hostPid(),
+			verdicts: toNumber(stats.verdicts()),
+			spuriousVerdicts: toNumber(stats.spuriousVerdicts()),
+			strikes: toNumber(stats.strikes()),
+			doorbellsRung: toNumber(stats.doorbellsRung()),
+			disconnects: toNumber(stats.disconnects()),
+			heldAtLastDisconnect: stats.heldAtLastDisconnect(),
+		};
+	}
+
+	#instanceStats(stats: InstanceStats): RawInstanceStats {
+		const counters = this.#vector(stats.countersLength(), (index) => stats.counters(index));
+
+		return {
+			workerPid: stats.workerPid(),
+			shard: stats.shard(),
+			packets: toNumber(stats.packets()),
+			batches: toNumber(stats.batches()),
+			verdicts: toNumber(stats.verdicts()),
+			events: toNumber(stats.events()),
+			doorbellsRung: toNumber(stats.doorbellsRung()),
+			counters: new Map(counters.map((counter) => [this.#text(counter.name()), toNumber(counter.value())])),
+		};
+	}
+
+	#body<T extends object>(table: T): T {
+		const body: unknown = this.#envelope.body(table);
+
+		if (body === null) {
+			throw new ProtocolError('MPH_ERR_PROTOCOL', `a ${Body[this.#envelope.bodyType()]} has no body`);
+		}
+
+		return table;
+	}
+
+	#vector<T>(length: number, read: (index: number) => T | null): T[] {
+		// No element takes less than an offset's four bytes.
+		this.#spend(length * 4);
+
+		return Array.from({ length }, (_, index) => read(index)).filter((element) => element !== null);
+	}
+
+	#text(value: string | null): string {
+		this.#spend(value?.length ?? 0);
+
+		return value ?? '';
+	}
+
+	/** Without it nobody knows whom the message is about. */
+	#id(value: string | null): string {
+		if (!value) {
+			throw new ProtocolError('MPH_ERR_PROTOCOL', `a ${Body[this.#envelope.bodyType()]} lacks an id`);
+		}
+
+		return this.#text(value);
+	}
+
+	#spend(bytes: number): void {
+		this.#bytesToRead -= bytes;
+
+		if (this.#bytesToRead < 0) {
+			throw new ProtocolError('MPH_ERR_PROTOCOL', `a frame of ${this.#frameBytes} bytes claims to hold more than that`);
+		}
+	}
+}
+
+/** Counters are 64 bits wide. One past what a number can express exactly stays there. */
+function toNumber(value: bigint): number {
+	return value > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(value);
+}

@@ -1,0 +1,118 @@
+// What the library says, as plain objects on this side and FlatBuffers on the wire: to a worker as its controller, to a host on its own
+// channel. The field names are those of shm/fbs/control.fbs.
+
+import * as flatbuffers from 'flatbuffers';
+
+import { ProtocolError } from '../errors.ts';
+import {
+	Attach,
+	Body,
+	ConfigureRouter,
+	ConnectWorker,
+	Detach,
+	Envelope,
+	GetHostStats,
+	GetStats,
+	Hello,
+	IssueHostToken,
+	Limit,
+	LoadPlugin,
+	PauseAttachment,
+	RemovePlugin,
+	Shutdown,
+} from '../generated/control.js';
+import type { Mode, Policy, Role } from '../generated/control.js';
+import { lengthPrefixBytes } from './framing.ts';
+
+export type Outgoing = {
+	// To a worker.
+	Hello: {
+		readonly protocolVersion: number;
+		readonly layoutVersion: number;
+		readonly role: Role;
+		readonly token: string;
+		readonly pid: number;
+	};
+	IssueHostToken: { readonly pluginId: string; readonly token: string };
+	RemovePlugin: { readonly pluginId: string };
+	ConfigureRouter: { readonly routerId: string; readonly packetRingSize: number; readonly verdictRingSize: number };
+	Attach: {
+		readonly attachmentId: string;
+		readonly pluginId: string;
+		readonly routerId: string;
+		readonly producerId: string | undefined;
+		readonly audio: boolean;
+		readonly video: boolean;
+		readonly pipe: boolean;
+		readonly mode: Mode;
+		readonly order: number;
+		readonly deadlineUs: number;
+		readonly onTimeout: Policy;
+		readonly onAbsent: Policy;
+		readonly onOverflow: Policy;
+		readonly context: string;
+	};
+	Detach: { readonly attachmentId: string };
+	PauseAttachment: { readonly attachmentId: string; readonly paused: boolean };
+	GetStats: Empty;
+	// To a host.
+	LoadPlugin: { readonly pluginId: string; readonly file: string; readonly config: string };
+	ConnectWorker: { readonly workerPid: number; readonly socketPath: string; readonly token: string };
+	GetHostStats: Empty;
+	Shutdown: Empty;
+};
+
+export type Empty = Readonly<Record<never, never>>;
+export type OutgoingType = keyof Outgoing;
+
+type Encoders = { readonly [T in OutgoingType]: (builder: flatbuffers.Builder, fields: Outgoing[T]) => flatbuffers.Offset };
+
+// Strings must be written before their table is begun; as arguments they are.
+const encoders: Encoders = {
+	Hello: (b, f) => Hello.createHello(b, f.protocolVersion, f.layoutVersion, f.role, b.createString(f.token), f.pid),
+	IssueHostToken: (b, f) => IssueHostToken.createIssueHostToken(b, b.createString(f.pluginId), b.createString(f.token)),
+	RemovePlugin: (b, f) => RemovePlugin.createRemovePlugin(b, b.createString(f.pluginId)),
+	ConfigureRouter: (b, f) => ConfigureRouter.createConfigureRouter(b, b.createString(f.routerId), f.packetRingSize, f.verdictRingSize),
+	Attach: (b, f) =>
+		Attach.createAttach(
+			b,
+			b.createString(f.attachmentId),
+			b.createString(f.pluginId),
+			b.createString(f.routerId),
+			b.createString(f.producerId),
+			f.audio,
+			f.video,
+			f.pipe,
+			f.mode,
+			f.order,
+			f.deadlineUs,
+			f.onTimeout,
+			f.onAbsent,
+			f.onOverflow,
+			b.createString(f.context),
+		),
+	Detach: (b, f) => Detach.createDetach(b, b.createString(f.attachmentId)),
+	PauseAttachment: (b, f) => PauseAttachment.createPauseAttachment(b, b.createString(f.attachmentId), f.paused),
+	GetStats: (b) => GetStats.createGetStats(b),
+	LoadPlugin: (b, f) => LoadPlugin.createLoadPlugin(b, b.createString(f.pluginId), b.createString(f.file), b.createString(f.config)),
+	ConnectWorker: (b, f) => ConnectWorker.createConnectWorker(b, f.workerPid, b.createString(f.socketPath), b.createString(f.token)),
+	GetHostStats: (b) => GetHostStats.createGetHostStats(b),
+	Shutdown: (b) => Shutdown.createShutdown(b),
+};
+
+/** A whole frame, its length in front. An id of 0 says that no answer is expected. */
+export function encodeFrame<T extends OutgoingType>(id: number, type: T, fields: Outgoing[T]): Uint8Array {
+	const builder = new flatbuffers.Builder(256);
+	const body = encoders[type](builder, fields);
+
+	Envelope.finishSizePrefixedEnvelopeBuffer(builder, Envelope.createEnvelope(builder, id, 0, Body[type], body));
+
+	const frame = builder.asUint8Array();
+	const length = frame.length - lengthPrefixBytes;
+
+	if (length > Limit.MaxFrameBytes) {
+		throw new ProtocolError('MPH_ERR_PROTOCOL', `a ${type} of ${length} bytes cannot be sent; at most ${Limit.MaxFrameBytes} are allowed`);
+	}
+
+	return frame;
+}

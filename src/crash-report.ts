@@ -1,0 +1,87 @@
+// Gathers what is known of one host's death: how the process ended (from the system), and how many packets were held for it (from each
+// worker that it served). These come in any order, some may never come; the report goes out once, when it is complete or when it has to.
+
+import type { HostExit } from './host-process.ts';
+import { describeExit } from './host-process.ts';
+
+export type HostCrash = {
+	/** Undefined when the process could not even be started. */
+	readonly pid: number | undefined;
+	/** Both null: it did not end by itself (a worker cut it off), or the system has not said yet. */
+	readonly code: number | null;
+	readonly signal: NodeJS.Signals | null;
+	/** Packets that were held for it when it went. */
+	readonly held: number;
+	readonly heldByWorker: readonly { readonly workerPid: number; readonly held: number }[];
+	/** In words, for a log. */
+	readonly reason: string;
+};
+
+export class CrashReport {
+	readonly #pid: number | undefined;
+	readonly #reason: string;
+	readonly #silentWorkers: Set<number>;
+	readonly #held = new Map<number, number>();
+	readonly #send: (crash: HostCrash) => void;
+	#exit: HostExit | undefined;
+	#sent = false;
+
+	/** `reason`: if there is more to it than that it ended. `workerPids`: those that will say how much they held for it. */
+	constructor(pid: number | undefined, reason: string, workerPids: Iterable<number>, send: (crash: HostCrash) => void) {
+		this.#pid = pid;
+		this.#reason = reason;
+		this.#silentWorkers = new Set(workerPids);
+		this.#send = send;
+	}
+
+	get sent(): boolean {
+		return this.#sent;
+	}
+
+	exited(exit: HostExit): void {
+		this.#exit = exit;
+		this.#sendIfComplete();
+	}
+
+	heldBy(workerPid: number, held: number): void {
+		this.#silentWorkers.delete(workerPid);
+		this.#held.set(workerPid, held);
+		this.#sendIfComplete();
+	}
+
+	/** The worker is gone, too. */
+	workerGone(workerPid: number): void {
+		this.#silentWorkers.delete(workerPid);
+		this.#sendIfComplete();
+	}
+
+	/** With what is known by now. */
+	flush(): void {
+		if (this.#sent) {
+			return;
+		}
+		this.#sent = true;
+
+		const heldByWorker = [...this.#held].map(([workerPid, held]) => ({ workerPid, held }));
+
+		this.#send({
+			pid: this.#pid,
+			code: this.#exit?.code ?? null,
+			signal: this.#exit?.signal ?? null,
+			held: heldByWorker.reduce((sum, { held }) => sum + held, 0),
+			heldByWorker,
+			reason: describeEnd(this.#exit, this.#reason),
+		});
+	}
+
+	#sendIfComplete(): void {
+		if (this.#exit && this.#silentWorkers.size === 0) {
+			this.flush();
+		}
+	}
+}
+
+/** "was ended by SIGKILL; worker 4711: too many strikes" */
+export function describeEnd(exit: HostExit | undefined, reason: string): string {
+	return [describeExit(exit), reason].filter(Boolean).join('; ');
+}

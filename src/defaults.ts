@@ -1,0 +1,30 @@
+// Every default of the library in one place, so that the table in the docs can be checked against it.
+
+export const defaults = {
+	/** How long a worker or host may take to answer before the call fails with MPH_ERR_TIMEOUT. */
+	timeoutMs: 10_000,
+
+	/** Deaths of a host in a row without any work done in between, after which the plugin is given up. */
+	crashBudget: 5,
+
+	/** Before the second restart in a row for nothing (the first is at once); it doubles with each further one. */
+	restartDelayMs: 100,
+	maxRestartDelayMs: 5_000,
+	/** A host that served this long has done work, even if it gave no verdict. */
+	progressAfterMs: 1_000,
+	/** A host that was told to end is killed when it has not done so by then. */
+	shutdownGraceMs: 2_000,
+
+	attach: {
+		mode: 'observe',
+		kinds: ['audio', 'video'],
+		pipe: false,
+		order: 0,
+		deadlineMs: 10,
+		onTimeout: 'accept',
+		onAbsent: 'accept',
+		onOverflow: 'accept',
+	},
+} as const;
+
+export const maxDeadlineMs = 10_000;

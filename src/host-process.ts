@@ -1,0 +1,257 @@
+// One host process, from its start to its end: the child, its control channel on descriptor 3, and what it prints. It knows nothing of
+// restarts; the supervisor makes a new one.
+
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { Socket } from 'node:net';
+import { basename } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { EnhancedEventEmitter } from 'mediasoup/extras';
+
+import { directoryVariable } from './app-dir.ts';
+import type { Reply, RequestType } from './control/control-client.ts';
+import { ConnectionEndedError, ControlClient, FailureReply } from './control/control-client.ts';
+import type { RawInstanceStats } from './control/incoming.ts';
+import type { Outgoing } from './control/outgoing.ts';
+import { HostDiedError, PluginCreateError, PluginHostError, PluginLoadError, UnsupportedError, WorkerRefusedError } from './errors.ts';
+import { ErrorCode as FailureCode } from './generated/control.js';
+import { LineSplitter } from './line-splitter.ts';
+import type { LogLevel } from './logger.ts';
+import { logLevels } from './logger.ts';
+
+export type HostExit = {
+	readonly code: number | null;
+	readonly signal: NodeJS.Signals | null;
+	/** It could not be started at all. */
+	readonly error?: Error;
+};
+
+export type PluginIdentity = { readonly name: string; readonly version: string; readonly abiVersion: number };
+
+export type HostProcessOptions = {
+	readonly bin: string;
+	/** Names the plugin in messages. */
+	readonly pluginFile: string;
+	readonly timeoutMs: number;
+};
+
+export type HostProcessEvents = {
+	/** Once, always. */
+	exit: [HostExit];
+	/** The control channel ended: whether the process has ended or not, it is of no use any more. */
+	channelclose: [];
+	/** From the plugin, or what the process printed (stdout: info, stderr: warn). */
+	log: [LogLevel, string];
+	/** Its connection to a worker ended. An empty reason: the worker is gone. */
+	workerlost: [workerPid: number, reason: string];
+};
+
+/** How much of what it printed last goes into the error when it dies. */
+const keptLines = 5;
+
+export class HostProcess extends EnhancedEventEmitter<HostProcessEvents> {
+	/** Resolves with `exit`. */
+	readonly exited: Promise<HostExit>;
+	readonly #child: ChildProcess;
+	readonly #channel: ControlClient;
+	readonly #pluginFile: string;
+	readonly #lastLines: string[] = [];
+	#exit: HostExit | undefined;
+	#requests = 0;
+
+	constructor({ bin, pluginFile, timeoutMs }: HostProcessOptions) {
+		super();
+		this.#pluginFile = pluginFile;
+
+		// A host gets its secrets by its channel and has no business in the directory.
+		const { [directoryVariable]: _, ...env } = process.env;
+
+		this.#child = spawn(bin, [], { env, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
+		this.exited = this.#watch();
+
+		// Without descriptors for the pipes there are no streams; then there is no process either, and 'exit' says so.
+		const [, stdout, stderr, channel] = (this.#child.stdio ?? []) as readonly (Socket | null | undefined)[];
+
+		this.#forward(stdout, 'info');
+		this.#forward(stderr, 'warn');
+		this.#channel = new ControlClient({ socket: channel ?? new Socket().destroy(), peer: this.#describe(), timeoutMs });
+		this.#channel.on('close', (error) => {
+			if (error && !this.#exit) {
+				this.#log('error', `the channel to ${this.#describe()} ended: ${error.message}`);
+			}
+			this.emit('channelclose');
+		});
+		this.#channel.on('message', (message) => {
+			if (message.type === 'Log') {
+				this.#log(logLevels[message.body.level] ?? 'error', message.body.message);
+			} else if (message.type === 'WorkerLost') {
+				this.emit('workerlost', message.body.workerPid, message.body.message);
+			}
+		});
+
+		// A host is no reason for the app to stay alive, except while the app waits for it.
+		this.#child.unref();
+	}
+
+	/** Undefined when the system could not start it. */
+	get pid(): number | undefined {
+		return this.#child.pid;
+	}
+
+	get exit(): HostExit | undefined {
+		return this.#exit;
+	}
+
+	loadPlugin(fields: Outgoing['LoadPlugin']): Promise<PluginIdentity> {
+		return this.#request('LoadPlugin', fields);
+	}
+
+	async connectWorker(fields: Outgoing['ConnectWorker']): Promise<void> {
+		await this.#request('ConnectWorker', fields);
+	}
+
+	async getStats(): Promise<readonly RawInstanceStats[]> {
+		return (await this.#request('GetHostStats', {})).instances;
+	}
+
+	/** Tells it to end, and kills it when it has not done so in time. */
+	shutdown(graceMs: number): void {
+		this.#channel.send('Shutdown', {});
+		this.killAfter(graceMs);
+	}
+
+	killAfter(graceMs: number): void {
+		if (!this.#exit) {
+			const timer = setTimeout(() => this.kill(), graceMs).unref();
+
+			this.once('exit', () => clearTimeout(timer));
+		}
+	}
+
+	kill(): void {
+		this.#child.kill('SIGKILL');
+	}
+
+	/** The error for whoever still needs it. */
+	diedError(doing: string, cause?: unknown): HostDiedError {
+		const lines = this.#lastLines.length > 0 ? `; it printed last: ${this.#lastLines.join(' | ')}` : '';
+
+		return new HostDiedError(
+			'MPH_ERR_HOST_DIED',
+			`${this.#describe()} ${describeExit(this.#exit)} ${doing}${lines}`,
+			cause === undefined ? undefined : { cause },
+		);
+	}
+
+	async #request<T extends RequestType>(type: T, fields: Outgoing[T]): Promise<Reply<T>> {
+		this.#requests++;
+		this.#child.ref();
+
+		try {
+			return await this.#channel.request(type, fields);
+		} catch (error) {
+			if (error instanceof ConnectionEndedError) {
+				// How it ended is known when it is reaped, a moment after its channel went; if it lives on without one, it has to go.
+				this.killAfter(100);
+				await this.exited;
+				await this.#printed();
+				throw this.diedError(`before it answered ${type}`, error);
+			}
+			throw error instanceof FailureReply ? this.#translate(error, type) : error;
+		} finally {
+			this.#requests--;
+			if (this.#requests === 0) {
+				this.#child.unref();
+			}
+		}
+	}
+
+	#translate(failure: FailureReply, type: RequestType): PluginHostError {
+		const plugin = `plugin "${this.#pluginFile}"`;
+
+		switch (failure.failureCode) {
+			case FailureCode.PluginFile:
+				return new PluginLoadError('MPH_ERR_PLUGIN_FILE', `${plugin} cannot be loaded: ${failure.message}`, { cause: failure });
+			case FailureCode.PluginAbi:
+				return new PluginLoadError(
+					'MPH_ERR_PLUGIN_ABI',
+					`${plugin} does not fit this host: ${failure.message}; build it with the mph_plugin.h of this package`,
+					{ cause: failure },
+				);
+			case FailureCode.PluginCreate:
+				return new PluginCreateError('MPH_ERR_PLUGIN_CREATE', `${plugin} failed in create(): ${failure.message}`, { cause: failure });
+			case FailureCode.Version:
+				return new UnsupportedError('MPH_ERR_PROTOCOL_VERSION', `${this.#describe()} refused ${type}: ${failure.message}`, {
+					cause: failure,
+				});
+			default:
+				return new WorkerRefusedError('MPH_ERR_WORKER_REFUSED', `${this.#describe()} failed at ${type}: ${failure.message}`, {
+					cause: failure,
+				});
+		}
+	}
+
+	#watch(): Promise<HostExit> {
+		return new Promise((resolve) => {
+			const ended = (exit: HostExit): void => {
+				if (!this.#exit) {
+					this.#exit = exit;
+					resolve(exit);
+					this.emit('exit', exit);
+				}
+			};
+
+			this.#child.once('exit', (code, signal) => ended({ code, signal }));
+			this.#child.on('error', (error) => {
+				// It also reports a kill() that failed, which says nothing about the process.
+				if (this.#child.pid === undefined) {
+					ended({ code: null, signal: null, error });
+				}
+			});
+		});
+	}
+
+	/** What it printed last arrives after its exit, unless somebody else has the other end of the pipe, too. */
+	async #printed(): Promise<void> {
+		const ends = [this.#child.stdout, this.#child.stderr].map((stream) => stream && !stream.readableEnded && once(stream, 'close'));
+
+		await Promise.race([Promise.all(ends), delay(100)]);
+	}
+
+	#forward(stream: Socket | null | undefined, level: LogLevel): void {
+		const lines = new LineSplitter((line) => this.#log(level, line));
+
+		if (!stream) {
+			return;
+		}
+		stream.unref();
+		stream.on('data', (chunk: Buffer) => lines.push(chunk));
+		stream.once('end', () => lines.end());
+		stream.on('error', (error) => this.#log('debug', `cannot read what ${this.#describe()} prints: ${error.message}`));
+	}
+
+	#log(level: LogLevel, line: string): void {
+		if (level === 'warn' || level === 'error') {
+			this.#lastLines.push(line);
+			this.#lastLines.splice(0, this.#lastLines.length - keptLines);
+		}
+		this.emit('log', level, line);
+	}
+
+	#describe(): string {
+		return `host ${this.pid ?? '(not started)'} of ${basename(this.#pluginFile)}`;
+	}
+}
+
+export function describeExit(exit: HostExit | undefined): string {
+	if (!exit) {
+		return 'hung up';
+	}
+	if (exit.error) {
+		return `could not be started (${exit.error.message})`;
+	}
+
+	return exit.signal ? `was ended by ${exit.signal}` : `exited with code ${exit.code}`;
+}

@@ -1,0 +1,66 @@
+// Judges whether a host that died had done anything, which decides whether its death counts as part of a crash loop. The host is not
+// there to be asked; the workers are, who count the verdicts that they get.
+
+import { performance } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import type { HostRun, SupervisedWorker } from './host-run.ts';
+
+/** No crash of its own ends a process with one of these: somebody killed it. */
+const killSignals: readonly NodeJS.Signals[] = ['SIGKILL', 'SIGTERM', 'SIGHUP'];
+/** A process that takes longer to end is not dead, it was cut off. */
+const exitTimeoutMs = 1_000;
+
+export class HostWork {
+	readonly #pluginId: string;
+	readonly #workAfterMs: number;
+	readonly #verdictsSeen = new Map<SupervisedWorker, number>();
+
+	/** A host that served for `workAfterMs` has done its work, even if there was nothing to give a verdict on. */
+	constructor(pluginId: string, workAfterMs: number) {
+		this.#pluginId = pluginId;
+		this.#workAfterMs = workAfterMs;
+	}
+
+	forget(worker: SupervisedWorker): void {
+		this.#verdictsSeen.delete(worker);
+	}
+
+	/** To be called when the host is lost. Undefined stands for one that could not even be started. Never rejects. */
+	async wasDoneBy(run: HostRun | undefined, workers: Iterable<SupervisedWorker>): Promise<boolean> {
+		const lostAt = performance.now();
+		const gaveVerdicts = await Promise.all([...workers].map((worker) => this.#sawNewVerdicts(worker)));
+
+		if (gaveVerdicts.includes(true)) {
+			return true;
+		}
+		if (run?.servedAt === undefined) {
+			return false;
+		}
+
+		return lostAt - run.servedAt >= this.#workAfterMs || wasKilled(run);
+	}
+
+	async #sawNewVerdicts(worker: SupervisedWorker): Promise<boolean> {
+		let verdicts: number;
+
+		try {
+			verdicts = await worker.verdictsOf(this.#pluginId);
+		} catch {
+			// A worker that closes meanwhile has nothing to say about it.
+			return false;
+		}
+
+		const seen = this.#verdictsSeen.get(worker) ?? 0;
+
+		this.#verdictsSeen.set(worker, verdicts);
+
+		return verdicts > seen;
+	}
+}
+
+async function wasKilled({ host }: HostRun): Promise<boolean> {
+	const exit = await Promise.race([host.exited, delay(exitTimeoutMs, undefined, { ref: false })]);
+
+	return !!exit?.signal && killSignals.includes(exit.signal);
+}

@@ -1,0 +1,274 @@
+// What the app may pass to each call, and the one place where it is checked. The parsed forms (…Settings) are what the rest works with:
+// complete, in the units of the control protocol, and right.
+
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import type { AppData, Index, Producer, Router } from 'mediasoup/types';
+
+import { defaults, maxDeadlineMs } from './defaults.ts';
+import { InvalidOptionError } from './errors.ts';
+import { Limit as LayoutLimit } from './generated/layout.js';
+import type { Logger } from './logger.ts';
+import { completeLogger, logLevels } from './logger.ts';
+import { OptionReader, isObject } from './validate.ts';
+
+/** What the library needs of the mediasoup module: `import * as mediasoup from 'mediasoup'` is it. */
+export type MediasoupModule = Pick<Index, 'version' | 'observer'>;
+
+export type PluginHostOptions = {
+	/** The mediasoup module that the app uses. */
+	readonly mediasoup: MediasoupModule;
+	/** Where the app's own directory of sockets is made. Default: the system's directory for temporary files. */
+	readonly dir?: string;
+	/** The patched mediasoup-worker. Default: the one that belongs to this package. */
+	readonly workerBin?: string;
+	/** The native host. Default: the one that belongs to this package. */
+	readonly hostBin?: string;
+	/** Gets what hosts print and what the library does on its own. Default: nobody does. */
+	readonly logger?: Partial<Logger>;
+	/** How long a worker or host may take to answer. Default 10,000 ms. */
+	readonly timeoutMs?: number;
+};
+
+export type PluginOptions<Config = unknown, PluginAppData extends AppData = AppData> = {
+	/** The plugin: a shared object (`.so`). A relative path starts at the current directory. */
+	readonly file: string | URL;
+	/** Reaches the plugin's create function as JSON. Default `{}`. */
+	readonly config?: Config;
+	/** Deaths of the host in a row without work done in between, after which the plugin is given up. Default 5. */
+	readonly crashBudget?: number;
+	readonly appData?: PluginAppData;
+};
+
+export type AttachmentMode = 'observe' | 'filter';
+export type MediaKind = 'audio' | 'video';
+export type Policy = 'accept' | 'drop';
+
+export type AttachOptions<AttachmentAppData extends AppData = AppData> = AttachTarget & {
+	/** Default: both. */
+	readonly kinds?: readonly MediaKind[];
+	/** Whether producers on pipe transports are meant, too. With `keepId` they are in two routers. Default false. */
+	readonly pipe?: boolean;
+	/** `observe` copies and never waits; `filter` holds each packet until the plugin's verdict. Default `observe`. */
+	readonly mode?: AttachmentMode;
+	/** Lower ones come first in the chain. Default 0. */
+	readonly order?: number;
+	/** How long a packet may be held (`filter`). Default 10 ms, at most 10,000. */
+	readonly deadlineMs?: number;
+	/** What happens to a packet whose deadline passed. Default `accept`. */
+	readonly onTimeout?: Policy;
+	/** What happens while no live host is there. Default `accept`. */
+	readonly onAbsent?: Policy;
+	/** What happens when the ring or the table of held packets is full. Default `accept`. */
+	readonly onOverflow?: Policy;
+	/** Reaches the plugin as JSON. Default `{}`. */
+	readonly context?: unknown;
+	readonly appData?: AttachmentAppData;
+};
+
+/** A router (every producer of it, those to come included), or one producer. */
+export type AttachTarget =
+	| { readonly router: RouterRef; readonly producerId?: string }
+	| { readonly router?: undefined; readonly producerId: string };
+
+export type RouterRef = Pick<Router, 'id' | 'closed'>;
+export type ProducerRef = Pick<Producer, 'id' | 'closed'>;
+
+export type RingSizes = {
+	/** Bytes; a power of two. */
+	readonly packetRingSize?: number;
+	/** Bytes; a power of two. */
+	readonly verdictRingSize?: number;
+};
+
+export type PluginHostSettings = {
+	readonly mediasoup: MediasoupModule;
+	readonly dir: string | undefined;
+	readonly workerBin: string | undefined;
+	readonly hostBin: string | undefined;
+	readonly logger: Logger;
+	readonly timeoutMs: number;
+};
+
+export type PluginSettings = {
+	readonly file: string;
+	readonly configJson: string;
+	readonly config: unknown;
+	readonly crashBudget: number;
+	readonly appData: AppData;
+};
+
+export type AttachSettings = {
+	readonly router: RouterRef | undefined;
+	readonly producerId: string | undefined;
+	readonly kinds: readonly MediaKind[];
+	readonly pipe: boolean;
+	readonly mode: AttachmentMode;
+	readonly order: number;
+	readonly deadlineMs: number;
+	readonly onTimeout: Policy;
+	readonly onAbsent: Policy;
+	readonly onOverflow: Policy;
+	readonly context: unknown;
+	readonly contextJson: string;
+	readonly appData: AppData;
+};
+
+/** 0 stands for the worker's default, as in the control protocol. */
+export type RingSettings = { readonly packetRingSize: number; readonly verdictRingSize: number };
+
+const modes: readonly AttachmentMode[] = ['observe', 'filter'];
+const mediaKinds: readonly MediaKind[] = ['audio', 'video'];
+const policies: readonly Policy[] = ['accept', 'drop'];
+
+/** Leaves room for the rest of the message that carries it (Mph.Control.Limit.MaxFrameBytes). */
+const maxJsonBytes = 512 * 1024;
+const int32Range = { min: -(2 ** 31), max: 2 ** 31 - 1 };
+
+export function parsePluginHostOptions(options: unknown): PluginHostSettings {
+	const reader = new OptionReader('createPluginHost()', options, ['mediasoup', 'dir', 'workerBin', 'hostBin', 'logger', 'timeoutMs']);
+
+	return {
+		mediasoup: readMediasoup(reader),
+		dir: reader.text('dir', 'the path of a directory'),
+		workerBin: reader.text('workerBin', 'the path of the patched mediasoup-worker'),
+		hostBin: reader.text('hostBin', 'the path of the native host'),
+		logger: readLogger(reader),
+		timeoutMs: reader.number('timeoutMs', { min: 0, above: true, max: 600_000, unit: 'milliseconds' }, defaults.timeoutMs),
+	};
+}
+
+export function parsePluginOptions(options: unknown): PluginSettings {
+	const reader = new OptionReader('createPlugin()', options, ['file', 'config', 'crashBudget', 'appData']);
+
+	return {
+		file: readFile(reader),
+		configJson: reader.json('config', maxJsonBytes),
+		config: reader.value('config') ?? {},
+		crashBudget: reader.number('crashBudget', { min: 1, max: 1_000_000, integer: true, unit: 'deaths' }, defaults.crashBudget),
+		appData: reader.object('appData') ?? {},
+	};
+}
+
+export function parseAttachOptions(options: unknown): AttachSettings {
+	const reader = new OptionReader('attach()', options, [
+		...['router', 'producerId', 'kinds', 'pipe', 'mode', 'order', 'deadlineMs', 'onTimeout', 'onAbsent', 'onOverflow'],
+		...['context', 'appData'],
+	]);
+	const mode = reader.oneOf('mode', modes, defaults.attach.mode);
+
+	if (!reader.has('router') && !reader.has('producerId')) {
+		reader.wrongType('router', 'a mediasoup Router (or give a producerId)');
+	}
+
+	return {
+		router: reader.has('router') ? readRouter('attach()', reader.value('router')) : undefined,
+		producerId: reader.text('producerId', "a producer's id"),
+		kinds: readKinds(reader),
+		pipe: reader.boolean('pipe', defaults.attach.pipe),
+		mode,
+		order: reader.number('order', { ...int32Range, integer: true, unit: 'places' }, defaults.attach.order),
+		deadlineMs: reader.number(
+			'deadlineMs',
+			// The protocol counts microseconds: less than one would be none.
+			{ min: 0.001, max: maxDeadlineMs, unit: 'milliseconds' },
+			defaults.attach.deadlineMs,
+		),
+		onTimeout: readPolicy(reader, 'onTimeout', mode),
+		onAbsent: readPolicy(reader, 'onAbsent', mode),
+		onOverflow: readPolicy(reader, 'onOverflow', mode),
+		context: reader.value('context') ?? {},
+		contextJson: reader.json('context', maxJsonBytes),
+		appData: reader.object('appData') ?? {},
+	};
+}
+
+export function parseRingSizes(options: unknown): RingSettings {
+	const reader = new OptionReader('configureRouter()', options, ['packetRingSize', 'verdictRingSize']);
+
+	return { packetRingSize: readRingSize(reader, 'packetRingSize'), verdictRingSize: readRingSize(reader, 'verdictRingSize') };
+}
+
+/** Not by class: the router may come from another copy of the mediasoup module. */
+export function readRouter(call: string, value: unknown): RouterRef {
+	if (!isObject(value) || typeof value['id'] !== 'string' || typeof value['closed'] !== 'boolean') {
+		throw new InvalidOptionError('MPH_ERR_OPTION_TYPE', `${call}: option "router" must be a mediasoup Router`);
+	}
+
+	return value as RouterRef;
+}
+
+function readMediasoup(reader: OptionReader): MediasoupModule {
+	// `import * as` makes an object without prototype, `import mediasoup from` a plain one.
+	const value = reader.object('mediasoup');
+
+	if (typeof value?.['version'] !== 'string' || !isObject(value['observer']) || typeof value['observer']['on'] !== 'function') {
+		return reader.wrongType('mediasoup', "the mediasoup module (import * as mediasoup from 'mediasoup')");
+	}
+
+	return value as MediasoupModule;
+}
+
+function readLogger(reader: OptionReader): Logger {
+	const logger = reader.object('logger');
+
+	for (const level of logLevels) {
+		if (logger?.[level] !== undefined && typeof logger[level] !== 'function') {
+			reader.wrongType('logger', `an object with functions ${logLevels.join(', ')} (each may be absent)`);
+		}
+	}
+
+	return completeLogger(logger as Partial<Logger> | undefined);
+}
+
+function readFile(reader: OptionReader): string {
+	const file = reader.value('file');
+
+	if (file instanceof URL) {
+		return file.protocol === 'file:' ? fileURLToPath(file) : reader.wrongValue('file', 'a path or a file: URL');
+	}
+
+	return resolve(reader.text('file', 'a path or a file: URL') ?? reader.wrongType('file', 'a path or a file: URL'));
+}
+
+function readKinds(reader: OptionReader): readonly MediaKind[] {
+	const kinds = reader.value('kinds') ?? defaults.attach.kinds;
+	const what = 'an array of "audio", "video" or both';
+
+	if (!Array.isArray(kinds)) {
+		return reader.wrongType('kinds', what);
+	}
+	if (kinds.length === 0 || !kinds.every((kind) => mediaKinds.includes(kind as MediaKind))) {
+		return reader.wrongValue('kinds', what);
+	}
+
+	return mediaKinds.filter((kind) => kinds.includes(kind));
+}
+
+function readPolicy(reader: OptionReader, key: 'onTimeout' | 'onAbsent' | 'onOverflow', mode: AttachmentMode): Policy {
+	const policy = reader.oneOf(key, policies, defaults.attach[key]);
+
+	if (mode === 'observe' && policy === 'drop') {
+		reader.wrongValue(key, '"accept" in mode "observe", which copies packets and never holds one back; mode "filter" can drop');
+	}
+
+	return policy;
+}
+
+function readRingSize(reader: OptionReader, key: 'packetRingSize' | 'verdictRingSize'): number {
+	if (!reader.has(key)) {
+		return 0;
+	}
+
+	const { MinRingSize: min, MaxRingSize: max } = LayoutLimit;
+	const size = reader.number(key, { min, max, integer: true, unit: 'bytes that is a power of two' }, 0);
+
+	if (!Number.isInteger(Math.log2(size))) {
+		const below = 2 ** Math.floor(Math.log2(size));
+
+		reader.wrongValue(key, `a power of two, for example ${below} or ${Math.min(below * 2, max)}`);
+	}
+
+	return size;
+}

@@ -1,0 +1,289 @@
+// What createPluginHost() returns: it prepares the environment that workers inherit, adopts every worker that mediasoup makes from then
+// on, and owns the plugins.
+
+import { tmpdir } from 'node:os';
+
+import { EnhancedEventEmitter } from 'mediasoup/extras';
+import type { AppData, Worker } from 'mediasoup/types';
+
+import { AppDirectory, directoryVariable } from './app-dir.ts';
+import type { CodedError } from './errors.ts';
+import { InvalidStateError, UnsupportedError } from './errors.ts';
+import { findNativeHostBin } from './native-host-bin.ts';
+import type { PluginHostOptions, PluginHostSettings, PluginOptions, RingSizes, RouterRef } from './options.ts';
+import { parsePluginHostOptions, parsePluginOptions, parseRingSizes, readRouter } from './options.ts';
+import { checkPluginFile } from './plugin-file.ts';
+import { Plugin } from './plugin.ts';
+import type { PluginHostStats } from './stats.ts';
+import { Topology } from './topology.ts';
+import { findWorkerBin } from './worker-bin.ts';
+import { WorkerLink } from './worker-link.ts';
+
+export type PluginHostEvents = {
+	/** The worker can run plugins. */
+	workeradopted: [Worker];
+	/** The worker goes on without plugins; the error says why. */
+	workerrefused: [Worker, CodedError];
+};
+
+export type PluginHostObserver = EnhancedEventEmitter<PluginHostObserverEvents>;
+
+export type PluginHostObserverEvents = {
+	close: [];
+	newplugin: [Plugin];
+	workeradopted: [Worker];
+	workerrefused: [Worker, CodedError];
+};
+
+export type PluginHostDump = {
+	readonly dir: string;
+	readonly workerPids: readonly number[];
+	readonly pluginIds: readonly string[];
+	readonly closed: boolean;
+};
+
+/** The environment is the process's, and so is the directory that it names. */
+let opened: PluginHost | 'opening' | undefined;
+
+export class PluginHost extends EnhancedEventEmitter<PluginHostEvents> {
+	readonly #settings: PluginHostSettings;
+	readonly #directory: AppDirectory;
+	readonly #inheritedDirectory = process.env[directoryVariable];
+	readonly #topology = new Topology();
+	readonly #links = new Map<WorkerLink, 'opening' | 'adopted'>();
+	readonly #plugins = new Map<string, Plugin>();
+	readonly #observer: PluginHostObserver = new EnhancedEventEmitter<PluginHostObserverEvents>();
+	#closed = false;
+
+	/** @private Use createPluginHost(). `platform` is a parameter for the sake of tests. */
+	static async open(options: unknown, platform: NodeJS.Platform = process.platform): Promise<PluginHost> {
+		const settings = parsePluginHostOptions(options);
+
+		if (platform !== 'linux') {
+			throw new UnsupportedError('MPH_ERR_PLATFORM', `there is no plugin host for the platform "${platform}"; it needs Linux (memfd sealing, pidfd)`);
+		}
+		if (opened) {
+			throw new InvalidStateError('MPH_ERR_ALREADY_OPEN', 'this process has an open plugin host already; use that one, or close() it first');
+		}
+
+		opened = 'opening';
+
+		try {
+			// A path that is wrong should be noticed now and not at the first use.
+			if (settings.workerBin !== undefined) {
+				findWorkerBin(settings.workerBin);
+			}
+			if (settings.hostBin !== undefined) {
+				findNativeHostBin(settings.hostBin);
+			}
+
+			return (opened = new PluginHost(settings, await AppDirectory.create(settings.dir ?? tmpdir(), settings.logger)));
+		} finally {
+			if (opened === 'opening') {
+				opened = undefined;
+			}
+		}
+	}
+
+	private constructor(settings: PluginHostSettings, directory: AppDirectory) {
+		super();
+		this.#settings = settings;
+		this.#directory = directory;
+		process.env[directoryVariable] = directory.path;
+		process.on('exit', this.#onExit);
+		settings.mediasoup.observer.on('newworker', this.#onNewWorker);
+		this.on('listenererror', (eventName, error) => {
+			settings.logger.error(`a listener for "${eventName}" of the plugin host threw: ${error.stack ?? error.message}`);
+		});
+	}
+
+	/** For createWorker(). Throws UnsupportedError when this package has none for this machine. */
+	get workerBin(): string {
+		return findWorkerBin(this.#settings.workerBin);
+	}
+
+	get closed(): boolean {
+		return this.#closed;
+	}
+
+	get observer(): PluginHostObserver {
+		return this.#observer;
+	}
+
+	/** Resolves when its host runs and is connected to all workers. */
+	async createPlugin<Config = unknown, PluginAppData extends AppData = AppData>(
+		options: PluginOptions<Config, PluginAppData>,
+	): Promise<Plugin<Config, PluginAppData>> {
+		const settings = parsePluginOptions(options);
+		const { logger, timeoutMs } = this.#settings;
+
+		this.#assertOpen('createPlugin()');
+		await checkPluginFile(settings.file);
+		await Promise.allSettled([...this.#links.keys()].map((link) => link.ready()));
+		this.#assertOpen('createPlugin()');
+
+		const plugin = new Plugin<Config, PluginAppData>({
+			...{ settings, logger, timeoutMs, topology: this.#topology },
+			hostBin: findNativeHostBin(this.#settings.hostBin),
+			links: () => this.#adoptedLinks(),
+		});
+
+		this.#plugins.set(plugin.id, plugin as Plugin);
+		plugin.on('@close', () => this.#plugins.delete(plugin.id));
+
+		try {
+			await plugin.start();
+		} catch (error) {
+			const isOurs = plugin.closed;
+
+			plugin.close();
+			throw isOurs ? new InvalidStateError('MPH_ERR_CLOSED', 'createPlugin(): the plugin host was closed', { cause: error }) : error;
+		}
+		this.#observer.safeEmit('newplugin', plugin as Plugin);
+
+		return plugin;
+	}
+
+	/** For rings that come into being after it: those of attachments whose plugin has none at this router yet. */
+	async configureRouter(router: RouterRef, sizes: RingSizes): Promise<void> {
+		const settings = parseRingSizes(sizes);
+
+		this.#assertOpen('configureRouter()');
+
+		const { link } = this.#topology.placeOf(readRouter('configureRouter()', router));
+
+		await link.ready();
+		await link.configureRouter(router.id, settings);
+	}
+
+	async getStats(): Promise<PluginHostStats> {
+		this.#assertOpen('getStats()');
+
+		const [workers, plugins] = await Promise.all([
+			Promise.allSettled(this.#adoptedLinks().map((link) => link.getStats())),
+			Promise.all([...this.#plugins.values()].map(async (plugin) => [plugin.id, await plugin.getStats()] as const)),
+		]);
+
+		return {
+			workers: workers
+				.filter((result) => result.status === 'fulfilled')
+				.map(({ value: { workerPid, tapped, applyErrors, repeatDropped } }) => ({ workerPid, tapped, applyErrors, repeatDropped })),
+			plugins: new Map(plugins),
+		};
+	}
+
+	async dump(): Promise<PluginHostDump> {
+		return {
+			dir: this.#directory.path,
+			workerPids: this.#adoptedLinks().map((link) => link.pid),
+			pluginIds: [...this.#plugins.keys()],
+			closed: this.#closed,
+		};
+	}
+
+	/** Closes the plugins, lets go of the workers (which go on without) and removes the directory. */
+	close(): void {
+		if (this.#closed) {
+			return;
+		}
+		this.#closed = true;
+		opened = undefined;
+
+		this.#settings.mediasoup.observer.off('newworker', this.#onNewWorker);
+		process.off('exit', this.#onExit);
+
+		if (this.#inheritedDirectory === undefined) {
+			delete process.env[directoryVariable];
+		} else {
+			process.env[directoryVariable] = this.#inheritedDirectory;
+		}
+
+		const released = Promise.all([...this.#plugins.values()].map((plugin) => plugin.release()));
+
+		for (const [link] of this.#links) {
+			// Not before it has let go of the plugins.
+			void released.finally(() => link.close());
+		}
+		this.#links.clear();
+		this.#directory.remove();
+		this.#observer.safeEmit('close');
+	}
+
+	#adoptedLinks(): WorkerLink[] {
+		return [...this.#links].filter(([link, state]) => state === 'adopted' && !link.closed).map(([link]) => link);
+	}
+
+	// NOTE: Arrow methods on purpose, so that they can be taken off again.
+	readonly #onNewWorker = (worker: Worker): void => {
+		const link = new WorkerLink({
+			worker,
+			socketPath: this.#directory.socketPathOf(worker.pid),
+			token: this.#directory.token,
+			mediasoupVersion: this.#settings.mediasoup.version,
+			timeoutMs: this.#settings.timeoutMs,
+		});
+
+		this.#links.set(link, 'opening');
+		this.#topology.observe(worker, link);
+		link.on('hoststate', (change) => this.#plugins.get(change.pluginId)?.onHostState(link, change));
+		link.once('close', (error) => this.#onLinkClosed(link, error));
+		worker.observer.once('close', () => link.close());
+		link.ready().then(
+			() => this.#onAdopted(worker, link),
+			(error: CodedError) => this.#onRefused(worker, link, error),
+		);
+	};
+
+	readonly #onExit = (): void => {
+		this.#directory.remove();
+	};
+
+	#onAdopted(worker: Worker, link: WorkerLink): void {
+		if (this.#closed || link.closed) {
+			return;
+		}
+		this.#links.set(link, 'adopted');
+
+		for (const plugin of this.#plugins.values()) {
+			plugin.addWorker(link);
+		}
+		this.safeEmit('workeradopted', worker);
+		this.#observer.safeEmit('workeradopted', worker);
+	}
+
+	#onRefused(worker: Worker, link: WorkerLink, error: CodedError): void {
+		this.#links.delete(link);
+
+		if (this.#closed || worker.closed) {
+			return;
+		}
+		this.#settings.logger.warn(error.message);
+		this.safeEmit('workerrefused', worker, error);
+		this.#observer.safeEmit('workerrefused', worker, error);
+	}
+
+	/** Because the worker closed or died, or because it has let go of us: it has removed every plugin in either case. */
+	#onLinkClosed(link: WorkerLink, error: Error | undefined): void {
+		this.#links.delete(link);
+
+		if (error) {
+			this.#settings.logger.warn(`lost worker ${link.pid}: ${error.message}`);
+		}
+		this.#topology.dropWorker(link);
+
+		for (const plugin of this.#plugins.values()) {
+			plugin.removeWorker(link);
+		}
+	}
+
+	#assertOpen(call: string): void {
+		if (this.#closed) {
+			throw new InvalidStateError('MPH_ERR_CLOSED', `${call}: the plugin host is closed`);
+		}
+	}
+}
+
+/** Opens the plugin host of this process. To be called before the first worker is made. */
+export async function createPluginHost(options: PluginHostOptions): Promise<PluginHost> {
+	return PluginHost.open(options);
+}

@@ -1,0 +1,158 @@
+// What getStats() returns: plain objects of numbers, put together from what workers count (attachments, rings, verdicts) and what hosts
+// count (the plugin's own counters).
+
+import { readFile } from 'node:fs/promises';
+
+import type { RawAttachmentStats, RawInstanceStats, RawPluginStats, RawRingStats } from './control/incoming.ts';
+import type { HoldTimes } from './hold-times.ts';
+import { holdTimesOf, sumOfHistograms } from './hold-times.ts';
+
+/** Every packet that the attachment selected ends in exactly one of the counters up to `closedFreed`, or is held. */
+export type AttachmentStats = {
+	readonly attachmentId: string;
+	readonly routerId: string;
+	readonly workerPid: number;
+	readonly active: boolean;
+	readonly paused: boolean;
+	/** Mode `observe`: copied into the ring; not copied because it was full; not copied before the first host ever came. */
+	readonly observed: number;
+	readonly observeOverflow: number;
+	readonly observeAbsent: number;
+	/** Mode `filter`: by the plugin's verdict, then by the three policies. */
+	readonly accepted: number;
+	readonly dropped: number;
+	readonly timeoutAccepted: number;
+	readonly timeoutDropped: number;
+	readonly absentAccepted: number;
+	readonly absentDropped: number;
+	readonly overflowAccepted: number;
+	readonly overflowDropped: number;
+	/** The attachment was closed or paused while the packet was held. */
+	readonly detachedAccepted: number;
+	/** The producer or router was closed while the packet was held. */
+	readonly closedFreed: number;
+	/** Held right now. */
+	readonly held: number;
+	readonly holdMicros: HoldTimes;
+};
+
+export type RingStats = {
+	readonly routerId: string;
+	readonly workerPid: number;
+	/** Counts the hosts that this ring has had. */
+	readonly epoch: number;
+	readonly packetRingSize: number;
+	/** Bytes that no host has read yet. */
+	readonly packetRingUsed: number;
+	readonly verdictRingSize: number;
+	readonly published: number;
+	readonly held: number;
+};
+
+/** A plugin in one worker. */
+export type PluginInWorkerStats = {
+	readonly workerPid: number;
+	readonly connected: boolean;
+	readonly verdicts: number;
+	/** Verdicts for packets that nobody waited for any more. */
+	readonly spuriousVerdicts: number;
+	/** Records or cursors of a host that the worker refused. */
+	readonly strikes: number;
+	readonly doorbellsRung: number;
+	readonly disconnects: number;
+	/** Packets that were held for the host when it went last. */
+	readonly heldAtLastDisconnect: number;
+};
+
+/** The plugin's instance for one worker and shard, as its host counts. A new host starts at 0. */
+export type InstanceStats = {
+	readonly workerPid: number;
+	readonly shard: number;
+	readonly packets: number;
+	readonly batches: number;
+	readonly verdicts: number;
+	readonly events: number;
+	readonly doorbellsRung: number;
+	/** What the plugin itself counts. */
+	readonly counters: Readonly<Record<string, number>>;
+};
+
+export type HostStats = {
+	/** Undefined while there is no host. */
+	readonly pid: number | undefined;
+	readonly rssBytes: number | undefined;
+	/** Host processes started so far, and how many of them died. */
+	readonly starts: number;
+	readonly deaths: number;
+};
+
+export type PluginStats = {
+	readonly host: HostStats;
+	readonly workers: readonly PluginInWorkerStats[];
+	readonly instances: readonly InstanceStats[];
+	readonly attachments: readonly AttachmentStats[];
+	readonly rings: readonly RingStats[];
+	/** Of all attachments together. */
+	readonly holdMicros: HoldTimes;
+};
+
+export type WorkerStats = {
+	readonly workerPid: number;
+	/** Packets that passed any tap, whatever happened to them. */
+	readonly tapped: number;
+	/** Exceptions while verdicts were applied; their packets were freed. */
+	readonly applyErrors: number;
+	/** Copies of packets that were dropped before, dropped at the end of the chain whatever it said. */
+	readonly repeatDropped: number;
+};
+
+export type PluginHostStats = {
+	readonly workers: readonly WorkerStats[];
+	readonly plugins: ReadonlyMap<string, PluginStats>;
+};
+
+/** What one worker answers to GetStats. */
+export type WorkerSnapshot = WorkerStats & {
+	readonly repeatDropped: number;
+	readonly attachments: readonly RawAttachmentStats[];
+	readonly rings: readonly RawRingStats[];
+	readonly plugins: readonly RawPluginStats[];
+};
+
+export function attachmentStatsOf(raw: RawAttachmentStats, workerPid: number): AttachmentStats {
+	const { holdHistogram, pluginId: _, ...counters } = raw;
+
+	return { ...counters, workerPid, holdMicros: holdTimesOf(holdHistogram) };
+}
+
+export function pluginStatsOf(
+	pluginId: string,
+	host: HostStats,
+	snapshots: readonly WorkerSnapshot[],
+	instances: readonly RawInstanceStats[],
+): PluginStats {
+	const isOurs = (stats: { readonly pluginId: string }): boolean => stats.pluginId === pluginId;
+	const attachments = snapshots.flatMap(({ workerPid, attachments: all }) => all.filter(isOurs).map((raw) => ({ workerPid, raw })));
+
+	return {
+		host,
+		workers: snapshots.flatMap(({ workerPid, plugins }) =>
+			plugins.filter(isOurs).map(({ pluginId: _, hostPid: __, ...counters }) => ({ workerPid, ...counters })),
+		),
+		instances: instances.map(({ counters, ...rest }) => ({ ...rest, counters: Object.fromEntries(counters) })),
+		attachments: attachments.map(({ raw, workerPid }) => attachmentStatsOf(raw, workerPid)),
+		rings: snapshots.flatMap(({ workerPid, rings }) => rings.filter(isOurs).map(({ pluginId: _, ...ring }) => ({ workerPid, ...ring }))),
+		holdMicros: holdTimesOf(sumOfHistograms(attachments.map(({ raw }) => raw.holdHistogram))),
+	};
+}
+
+/** Undefined when the process is gone. */
+export async function rssBytesOf(pid: number): Promise<number | undefined> {
+	try {
+		const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1];
+
+		return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
+	} catch {
+		return undefined;
+	}
+}
