@@ -1,0 +1,36 @@
+// A stack for signal handlers, so that the one for SIGSEGV can run when a plugin has used up its thread's own.
+#pragma once
+
+#include <csignal>
+#include <cstddef>
+#include <memory>
+
+namespace mph::host {
+
+/// For the thread that makes it, while it lives.
+class AlternateStack {
+ public:
+  AlternateStack() : memory_(new std::byte[Size]) {
+    const stack_t stack{.ss_sp = memory_.get(), .ss_flags = 0, .ss_size = Size};
+
+    // Without it an overflow is seen a little later, when the kernel has closed the sockets.
+    static_cast<void>(sigaltstack(&stack, nullptr));
+  }
+
+  ~AlternateStack() {
+    const stack_t none{.ss_sp = nullptr, .ss_flags = SS_DISABLE, .ss_size = 0};
+
+    static_cast<void>(sigaltstack(&none, nullptr));
+  }
+
+  AlternateStack(const AlternateStack&) = delete;
+  AlternateStack& operator=(const AlternateStack&) = delete;
+
+ private:
+  // Above what the kernel saves with AVX-512.
+  static constexpr size_t Size = 32768;
+
+  const std::unique_ptr<std::byte[]> memory_;
+};
+
+}  // namespace mph::host

@@ -1,0 +1,95 @@
+#include "AppChannel.hpp"
+
+#include "Clock.hpp"
+
+#include <poll.h>
+#include <utility>
+
+namespace mph::host {
+
+namespace {
+
+Bytes MakeLog(Mph::Control::LogLevel level, const std::string& message) {
+  flatbuffers::FlatBufferBuilder builder;
+
+  return MakeFrame(builder, 0, Mph::Control::CreateLog(builder, level, builder.CreateString(message)));
+}
+
+}  // namespace
+
+void AppChannel::Post(Bytes frame) {
+  {
+    const std::lock_guard lock(mutex_);
+
+    Push(std::move(frame));
+  }
+  wakeup_.Ring();
+}
+
+void AppChannel::Log(Mph::Control::LogLevel level, const std::string& message) {
+  {
+    const std::lock_guard lock(mutex_);
+
+    if (outboxBytes_ > MaxOutboxBytesForLogs) {
+      ++lostLogs_;
+
+      return;
+    }
+    if (const auto lost = std::exchange(lostLogs_, 0); lost > 0) {
+      Push(MakeLog(Mph::Control::LogLevel::Warn, std::to_string(lost) + " log messages were lost, since the app did not read its channel"));
+    }
+    Push(MakeLog(level, message));
+  }
+  wakeup_.Ring();
+}
+
+void AppChannel::Push(Bytes frame) {
+  outboxBytes_ += frame.size();
+  outbox_.push_back(std::move(frame));
+}
+
+void AppChannel::Flush() {
+  const std::lock_guard lock(mutex_);
+
+  FlushLocked();
+}
+
+void AppChannel::FlushLocked() {
+  while (!outbox_.empty()) {
+    switch (socket_.TrySend(outbox_.front(), sentOfFirst_)) {
+      case ControlSocket::SendResult::Sent:
+        outboxBytes_ -= outbox_.front().size();
+        outbox_.pop_front();
+        sentOfFirst_ = 0;
+        break;
+      case ControlSocket::SendResult::Blocked:
+        return;
+      case ControlSocket::SendResult::Closed:
+        // Nobody is there to read it; Receive() tells the main thread.
+        outbox_.clear();
+        outboxBytes_ = 0;
+        sentOfFirst_ = 0;
+        return;
+    }
+  }
+}
+
+void AppChannel::FlushFor(int ms) {
+  const auto deadlineNs = MonotonicNs() + static_cast<uint64_t>(ms) * 1'000'000;
+
+  Flush();
+  while (IsBlocked() && MonotonicNs() < deadlineNs) {
+    pollfd writable{socket_.Fd(), POLLOUT, 0};
+
+    poll(&writable, 1, 10);
+    Flush();
+  }
+}
+
+bool AppChannel::IsBlocked() const {
+  const std::lock_guard lock(mutex_);
+
+  return !outbox_.empty();
+}
+
+}  // namespace mph::host

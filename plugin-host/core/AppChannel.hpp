@@ -1,0 +1,60 @@
+// The host's channel with the app. Whoever has something to say puts it into an outbox; the main thread sends. So no dispatcher ever waits
+// for an app that is busy.
+#pragma once
+
+#include "ControlSocket.hpp"
+#include "Messages.hpp"
+#include "Wakeup.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <string>
+
+namespace mph::host {
+
+class AppChannel {
+ public:
+  /// An app that does not read for long loses log messages beyond this; answers are never lost.
+  static constexpr size_t MaxOutboxBytesForLogs = 1 << 20;
+
+  /// `wakeup` is rung for the main thread.
+  AppChannel(shm::UniqueFd fd, Wakeup& wakeup) : socket_(std::move(fd)), wakeup_(wakeup) {}
+
+  /// [any]
+  void Post(Bytes frame);
+
+  /// [any]
+  void Log(Mph::Control::LogLevel level, const std::string& message);
+
+  /// Sends what the socket takes now. [any]
+  void Flush();
+
+  /// Sends all that is in the outbox, for at most `ms`: for a process about to end. [any]
+  void FlushFor(int ms);
+
+  /// For poll(). [main]
+  int Fd() const { return socket_.Fd(); }
+
+  /// Whether Flush() waits for the socket to become writable. [main]
+  bool IsBlocked() const;
+
+  /// The socket of requests: only Receive() and Next() are for others. [main]
+  ControlSocket& Socket() { return socket_; }
+
+ private:
+  void Push(Bytes frame);
+  void FlushLocked();
+
+  ControlSocket socket_;
+  Wakeup& wakeup_;
+
+  mutable std::mutex mutex_;
+  std::deque<Bytes> outbox_;
+  size_t outboxBytes_{0};
+  size_t sentOfFirst_{0};
+  uint64_t lostLogs_{0};
+};
+
+}  // namespace mph::host

@@ -1,0 +1,101 @@
+// The host as the app sees it: loads a plugin, connects it to workers, tells how it fares. Lives on the process's main thread and hands
+// all work with packets to dispatchers.
+#pragma once
+
+#include "AppChannel.hpp"
+#include "Dispatcher.hpp"
+#include "PluginLibrary.hpp"
+#include "Wakeup.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mph::host {
+
+class Host : private Dispatcher::Listener {
+ public:
+  /// What only the process can do.
+  class Process {
+   public:
+    /// Sockets that a crash must shut down before all else. [any]
+    virtual void OnWorkerSocketOpened(int fd) = 0;
+    virtual void OnWorkerSocketClosing(int fd) = 0;
+    /// The plugin can no longer be relied on. [any]
+    [[noreturn]] virtual void Abort() = 0;
+    /// A plugin holds up the end: its threads cannot be waited for. [main]
+    [[noreturn]] virtual void ExitNow(int code) = 0;
+
+   protected:
+    ~Process() = default;
+  };
+
+  Host(shm::UniqueFd appChannel, Process& process);
+
+  /// Until the app says Shutdown or its channel ends. Returns the exit code. [main]
+  int Run();
+
+ private:
+  /// A dispatcher, and the request of the app that waits for it.
+  struct Worker {
+    std::unique_ptr<Dispatcher> dispatcher;
+    /// 0: none yet.
+    uint32_t pid{0};
+    uint32_t request{0};
+    bool isStopping{false};
+  };
+
+  // Requests. [main]
+  void HandleRequests();
+  void HandleRequest(const Mph::Control::Envelope& envelope);
+  void LoadPlugin(uint32_t request, const Mph::Control::LoadPlugin& message);
+  void ConnectWorker(uint32_t request, const Mph::Control::ConnectWorker& message);
+  void DisconnectWorker(uint32_t request, const Mph::Control::DisconnectWorker& message);
+  void SendStats(uint32_t request);
+  void StopAll();
+
+  // What dispatchers report, on the main thread.
+  void RunReports();
+  void CreatedReport(Dispatcher& dispatcher);
+  void ConnectedReport(Dispatcher& dispatcher);
+  void EndedReport(Dispatcher& dispatcher, const Dispatcher::End& end);
+  Worker& StartWorker(uint32_t request);
+  Worker* Find(const Dispatcher& dispatcher);
+  Worker* FindPid(uint32_t pid);
+  void Fail(uint32_t request, Mph::Control::ErrorCode code, const std::string& message);
+
+  // Dispatcher::Listener: [instance thread] or [any].
+  void OnInstanceCreated(Dispatcher& dispatcher) override;
+  void OnConnected(Dispatcher& dispatcher) override;
+  void OnEnded(Dispatcher& dispatcher, const Dispatcher::End& end) override;
+  void OnWorkerSocketOpened(int fd) override;
+  void OnWorkerSocketClosing(int fd) override;
+  void OnLog(Mph::Control::LogLevel level, const std::string& message) override;
+  void OnFatal(const std::string& message) override;
+  void Report(std::function<void()> report);
+
+  Process& process_;
+  Wakeup wakeup_;
+  AppChannel app_;
+
+  std::string pluginId_;
+  std::string config_;
+  std::optional<PluginLibrary> library_;
+  /// LoadPlugin was answered with PluginLoaded.
+  bool isLoaded_{false};
+  bool isEnding_{false};
+  /// 0: dispatchers may take the time that they need.
+  uint64_t exitDeadlineNs_{0};
+
+  std::mutex mutex_;
+  std::vector<std::function<void()>> reports_;
+
+  // Last: the dispatchers' threads use all of the above.
+  std::vector<Worker> workers_;
+};
+
+}  // namespace mph::host

@@ -1,0 +1,118 @@
+#include "Instance.hpp"
+
+#include "Clock.hpp"
+#include "Error.hpp"
+
+#include <array>
+#include <exception>
+
+namespace mph::host {
+
+namespace {
+
+using Mph::Control::ErrorCode;
+
+constexpr size_t ErrorTextSize = 1024;
+
+/// The plugin holds it as an opaque pointer and never looks into it.
+Instance& FromHandle(mph_instance* instance) { return *reinterpret_cast<Instance*>(instance); }
+
+// What a plugin calls through mph_host. [any]
+
+mph_result HostVerdict(mph_instance* instance, uint32_t router, uint64_t ticket, mph_verdict verdict) {
+  return FromHandle(instance).GetLateVerdicts().Push({router, ticket, verdict});
+}
+
+void HostLog(mph_instance* instance, mph_log_level level, const char* message) {
+  FromHandle(instance).Log(level, message == nullptr ? "" : message);
+}
+
+void HostCount(mph_instance* instance, const char* name, uint64_t add) {
+  FromHandle(instance).GetCounters().Add(name == nullptr ? "" : name, add);
+}
+
+constexpr mph_host HostFunctions{
+    .size = sizeof(mph_host),
+    .abi_version = MPH_ABI_VERSION,
+    .verdict = HostVerdict,
+    .log = HostLog,
+    .count = HostCount,
+};
+
+}  // namespace
+
+Instance::Instance(const PluginLibrary& library, Settings settings, Counters& counters, Wakeup& wakeup)
+    : plugin_(library.Plugin()), settings_(std::move(settings)), log_(settings_.log), counters_(counters), lateVerdicts_(wakeup) {
+  Create();
+}
+
+void Instance::Create() {
+  const mph_instance_info info{
+      .size = sizeof(mph_instance_info),
+      .shard = settings_.shard,
+      .config = settings_.config.c_str(),
+      .config_length = settings_.config.size(),
+  };
+  const auto fail = [this](const std::string& reason) {
+    return Error(ErrorCode::PluginCreate, std::string("plugin ") + plugin_.name + " could not be created: " + reason);
+  };
+  std::array<char, ErrorTextSize> text{};
+  int result = 0;
+
+  try {
+    result = plugin_.create(&HostFunctions, reinterpret_cast<mph_instance*>(this), &info, &self_, text.data(), text.size());
+  } catch (const std::exception& error) {
+    throw fail(error.what());
+  } catch (...) {
+    throw fail("it threw something that is no std::exception");
+  }
+  // A plugin may have filled it to the last byte.
+  text.back() = '\0';
+
+  if (result != 0) {
+    throw fail(text.front() != '\0' ? text.data() : "create returned " + std::to_string(result) + " and wrote no reason into `error`");
+  }
+}
+
+Instance::~Instance() {
+  Guard("destroy", [this] { plugin_.destroy(self_); });
+}
+
+template <typename Callback>
+void Instance::Guard(const char* name, Callback callback) {
+  std::string reason;
+
+  try {
+    callback();
+
+    return;
+  } catch (const std::exception& error) {
+    reason = error.what();
+  } catch (...) {
+    reason = "something that is no std::exception";
+  }
+  settings_.onFatal(std::string("plugin ") + plugin_.name + " threw in " + name + ", the host process ends: " + reason);
+}
+
+void Instance::OnPackets(const mph_batch& batch) {
+  Guard("on_packets", [&] { plugin_.on_packets(self_, &batch); });
+}
+
+void Instance::OnEvent(const mph_event& event) {
+  if (plugin_.on_event != nullptr) {
+    Guard("on_event", [&] { plugin_.on_event(self_, &event); });
+  }
+}
+
+void Instance::OnTick(uint64_t nowNs) {
+  Guard("on_tick", [&] { plugin_.on_tick(self_, nowNs); });
+}
+
+void Instance::Log(mph_log_level level, std::string_view message) {
+  // The numbers of both enums are the same (LayoutChecks.cpp); what is none of them is taken as the highest.
+  const auto known = level <= MPH_LOG_ERROR ? level : MPH_LOG_ERROR;
+
+  log_.Write(static_cast<Mph::Control::LogLevel>(known), message, MonotonicNs());
+}
+
+}  // namespace mph::host

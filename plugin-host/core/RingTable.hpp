@@ -1,0 +1,67 @@
+// The rings of one connection, and which of them have something to read: cost follows traffic and not the number of routers.
+#pragma once
+
+#include "ServedRing.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <mph/shm/Link.hpp>
+#include <unordered_map>
+#include <vector>
+
+namespace mph::host {
+
+/// [instance thread]
+class RingTable {
+ public:
+  RingTable(shm::LinkReader worker, shm::LinkWriter own, int workerDoorbell, ServingStats& stats)
+      : worker_(worker), watch_(worker, 0), own_(own), workerDoorbell_(workerDoorbell), stats_(stats) {}
+
+  /// The first look at a new ring comes by itself, since it may have been published in before.
+  void Add(std::unique_ptr<ServedRing> ring);
+
+  /// The ring is closed by whoever takes it. nullptr: there is none with that number.
+  std::unique_ptr<ServedRing> Remove(uint32_t number);
+
+  bool Has(uint32_t number) const { return number < slots_.size() && slots_[number].ring != nullptr; }
+
+  /// nullptr: closed, or never there.
+  ServedRing* FindRouter(uint32_t router) const;
+
+  /// Idle: nothing was published, the thread may sleep after another look. Stalled: all rings with something to read wait for room.
+  using ServeResult = ServedRing::ServeResult;
+
+  /// One batch of every ring that has one.
+  [[nodiscard]] ServeResult Serve();
+
+  /// The look before going to sleep.
+  bool HasPublications() const { return watch_.HasChanged(); }
+
+  /// Shows the worker what a ring has written, and wakes it if it sleeps.
+  void Announce(ServedRing& ring);
+
+  /// All rings that are there, to be closed.
+  std::vector<std::unique_ptr<ServedRing>> TakeAll();
+
+ private:
+  struct Slot {
+    std::unique_ptr<ServedRing> ring;
+    bool isReady{false};
+  };
+
+  void MarkChanged();
+  void MarkReady(uint32_t number);
+
+  const shm::LinkReader worker_;
+  shm::PublicationWatch watch_;
+  shm::LinkWriter own_;
+  const int workerDoorbell_;
+  ServingStats& stats_;
+
+  std::vector<Slot> slots_;
+  // Numbers of the slots that are ready; as long as there are slots, so that it never grows while packets flow.
+  std::vector<uint32_t> ready_;
+  std::unordered_map<uint32_t, ServedRing*> byRouter_;
+};
+
+}  // namespace mph::host

@@ -1,0 +1,265 @@
+#include "ServedRing.hpp"
+
+#include "Clock.hpp"
+#include "Messages.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <mph/shm/AtomicAt.hpp>
+#include <string>
+#include <utility>
+
+namespace mph::host {
+
+using Mph::Layout::PacketSegmentOffset;
+using Mph::Layout::RecordType;
+using Mph::Layout::SegmentKind;
+using Mph::Layout::VerdictSegmentOffset;
+using PeekResult = shm::RingConsumer::PeekResult;
+
+ServedRing::ServedRing(const Mph::Control::RingOffer& offer, shm::UniqueFd packetFd, shm::UniqueFd verdictFd, uint32_t router,
+                       Instance& instance, ServingStats& stats)
+    : number_(offer.ring()),
+      router_(router),
+      instance_(instance),
+      stats_(stats),
+      packetSegment_(shm::Segment::Open(std::move(packetFd), SegmentKind::Packet, offer.packetRingSize(), shm::Access::ReadOnly)),
+      verdictSegment_(shm::Segment::Open(std::move(verdictFd), SegmentKind::Verdict, offer.verdictRingSize(), shm::Access::ReadWrite)),
+      packetRing_(packetSegment_.Data() + static_cast<size_t>(PacketSegmentOffset::Ring), offer.packetRingSize(),
+                  shm::AtomicAt<uint64_t>(std::as_const(packetSegment_).Data(), PacketSegmentOffset::ProducerCursor),
+                  offer.startPosition()),
+      verdictRing_(verdictSegment_.Data() + static_cast<size_t>(VerdictSegmentOffset::Ring), offer.verdictRingSize(),
+                   shm::AtomicAt<uint64_t>(verdictSegment_.Data(), VerdictSegmentOffset::ProducerCursor)),
+      packetProducerCursor_(shm::AtomicAt<uint64_t>(packetSegment_.Data(), PacketSegmentOffset::ProducerCursor)),
+      verdictConsumerCursor_(shm::AtomicAt<uint64_t>(packetSegment_.Data(), PacketSegmentOffset::VerdictConsumerCursor)),
+      packetConsumerCursor_(shm::AtomicAt<uint64_t>(verdictSegment_.Data(), VerdictSegmentOffset::PacketConsumerCursor)),
+      nowServing_(shm::AtomicAt<uint64_t>(verdictSegment_.Data(), VerdictSegmentOffset::NowServing)),
+      oldestLiveTicket_(offer.oldestLiveTicket()),
+      released_(offer.startPosition()),
+      events_(instance, router, ToString(offer.routerId()), MonotonicNs()) {
+  // Mappings do not need them, and a host of many routers would run out.
+  packetSegment_.CloseFd();
+  verdictSegment_.CloseFd();
+
+  // The segment of a new epoch begins with zeros: from here on the cursor is one of this ring.
+  packetRing_.Release(packetConsumerCursor_);
+
+  if (offer.state() != nullptr) {
+    for (const auto* event : *offer.state()) {
+      stats_.events.Add(events_.Deliver(*event, MonotonicNs()) ? 1 : 0);
+    }
+  }
+}
+
+ServedRing::ServeResult ServedRing::Serve() {
+  // What is left of the last batch comes first: it stays in the ring until it is answered.
+  if (!FinishBatch()) {
+    return ServeResult::Stalled;
+  }
+
+  const auto result = ReadBatch();
+
+  if (count_ > 0) {
+    HandToPlugin();
+  }
+  if (!FinishBatch()) {
+    stats_.verdictRingFull.Add(1);
+
+    return ServeResult::Stalled;
+  }
+
+  return result;
+}
+
+/// Up to a batch of records; events in front of its first packet are delivered, one behind it ends the batch.
+ServedRing::ServeResult ServedRing::ReadBatch() {
+  shm::RingConsumer::RecordView view;
+
+  for (uint32_t i = 0; i < BatchSize; ++i) {
+    switch (packetRing_.Peek(view)) {
+      case PeekResult::Ok:
+        break;
+      case PeekResult::Empty:
+        return ServeResult::Idle;
+      case PeekResult::Corrupt:
+        return ServeResult::Corrupt;
+    }
+
+    if (view.header.type() == RecordType::Packet) {
+      if (!AddPacket(view)) {
+        stats_.skipped.Add(1);
+      }
+    } else if (view.header.type() == RecordType::Event) {
+      if (count_ > 0) {
+        return ServeResult::More;
+      }
+      DeliverEvent(view);
+    }
+    // Another type comes from a worker that knows more than this host: nothing in it concerns the plugin.
+    packetRing_.Consume(view);
+  }
+
+  return ServeResult::More;
+}
+
+/// False: nobody waits for its verdict any more.
+bool ServedRing::AddPacket(const shm::RingConsumer::RecordView& view) {
+  // Same bytes (LayoutChecks.cpp).
+  const auto* packet = reinterpret_cast<const mph_packet*>(view.data);
+
+  if (view.header.length() < sizeof(mph_packet) || (packet->ticket != 0 && packet->ticket < oldestLiveTicket_)) {
+    return false;
+  }
+  if (count_ == 0) {
+    batchPosition_ = view.position;
+  }
+  packets_[count_] = packet;
+  verdicts_[count_] = MPH_ACCEPT;
+  ++count_;
+
+  return true;
+}
+
+void ServedRing::DeliverEvent(const shm::RingConsumer::RecordView& view) {
+  Mph::Layout::EventRecord record;
+
+  if (!shm::CopyRecord(view, record) || view.header.payloadOffset() > view.header.length()) {
+    return;
+  }
+
+  const auto* table = view.data + view.header.payloadOffset();
+  flatbuffers::Verifier verifier(table, view.header.length() - view.header.payloadOffset());
+
+  if (!verifier.VerifyBuffer<Mph::Control::Event>(nullptr)) {
+    instance_.Log(MPH_LOG_ERROR, "an event in a packet ring is malformed and was left out");
+
+    return;
+  }
+
+  SetNowServing(view.position + 1);
+  stats_.events.Add(events_.Deliver(*flatbuffers::GetRoot<Mph::Control::Event>(table), record.atNs()) ? 1 : 0);
+  SetNowServing(0);
+}
+
+void ServedRing::HandToPlugin() {
+  const mph_batch batch{
+      .size = sizeof(mph_batch),
+      .router = router_,
+      .count = count_,
+      .reserved = 0,
+      .packets = packets_.data(),
+      .verdicts = verdicts_.data(),
+  };
+
+  stats_.packets.Add(count_);
+  stats_.batches.Add(1);
+
+  if (!instance_.WantsPackets()) {
+    return;
+  }
+  SetNowServing(batchPosition_ + 1);
+  instance_.OnPackets(batch);
+  SetNowServing(0);
+}
+
+/// True when nothing of the batch is left: its verdicts are published, then its bytes given back.
+bool ServedRing::FinishBatch() {
+  const bool isAnswered = WriteVerdicts();
+
+  Publish();
+  if (!isAnswered) {
+    return false;
+  }
+  count_ = 0;
+  answered_ = 0;
+  // A look into an idle ring writes nothing into shared memory.
+  if (packetRing_.Position() != released_) {
+    packetRing_.Release(packetConsumerCursor_);
+    released_ = packetRing_.Position();
+  }
+
+  return true;
+}
+
+/// False: the verdict ring is full; the next call goes on where this one stopped.
+bool ServedRing::WriteVerdicts() {
+  for (; answered_ < count_; ++answered_) {
+    const auto ticket = packets_[answered_]->ticket;
+    auto& verdict = verdicts_[answered_];
+
+    if (ticket == 0 || verdict == MPH_PENDING) {
+      continue;
+    }
+    if (verdict != MPH_ACCEPT && verdict != MPH_DROP) {
+      instance_.Log(MPH_LOG_ERROR, "on_packets wrote " + std::to_string(verdict) + " as a verdict, which is none; the packet was accepted");
+      stats_.invalidVerdicts.Add(1);
+      verdict = MPH_ACCEPT;
+    }
+    if (!WriteVerdict(ticket, verdict)) {
+      return false;
+    }
+  }
+
+  return true;
+}
+
+bool ServedRing::WriteVerdict(uint64_t ticket, uint8_t verdict) {
+  using Mph::Layout::VerdictRecord;
+  using TryClaimResult = shm::RingProducer::TryClaimResult;
+
+  uint8_t* bytes = nullptr;
+
+  // The worker's cursor is read only when the ring seems full.
+  if (verdictRing_.TryClaim(sizeof(VerdictRecord), bytes) != TryClaimResult::Ok) {
+    verdictRing_.SetConsumed(shm::RingProducer::ReadConsumerCursor(verdictConsumerCursor_));
+
+    if (verdictRing_.TryClaim(sizeof(VerdictRecord), bytes) != TryClaimResult::Ok) {
+      return false;
+    }
+  }
+
+  const Mph::Layout::RecordHeader header(sizeof(VerdictRecord), RecordType::Verdict, 0, sizeof(VerdictRecord));
+  const VerdictRecord record(header, ticket, static_cast<Mph::Layout::Verdict>(verdict), 0, 0, 0);
+
+  std::memcpy(bytes, &record, sizeof record);
+  verdictRing_.Commit();
+  stats_.verdicts.Add(1);
+  hasWritten_ = true;
+
+  return true;
+}
+
+bool ServedRing::AnswerLate(uint64_t ticket, mph_verdict verdict) { return WriteVerdict(ticket, static_cast<uint8_t>(verdict)); }
+
+void ServedRing::Publish() {
+  if (std::exchange(hasWritten_, false)) {
+    verdictRing_.Publish();
+    hasPublished_ = true;
+  }
+}
+
+bool ServedRing::TakePublished() { return std::exchange(hasPublished_, false); }
+
+void ServedRing::Close(Farewell farewell) {
+  if (farewell == Farewell::Silent) {
+    oldestLiveTicket_ = std::numeric_limits<uint64_t>::max();
+    answered_ = count_;
+  }
+
+  // A worker that goes on publishing must not keep this host here. Relaxed: it is only a bound, Peek() reads the cursor properly.
+  const auto end = packetProducerCursor_->load(std::memory_order_relaxed);
+
+  while (packetRing_.Position() < end && Serve() == ServeResult::More) {
+  }
+  events_.Close(MonotonicNs());
+}
+
+/// What the worker finds here after this process has died was in the plugin's hands.
+void ServedRing::SetNowServing(uint64_t value) {
+  // N1: what was answered and released before is visible to whoever sees the value. Read by the worker after the host's death, or when it
+  // looks for progress.
+  nowServing_->store(value, std::memory_order_release);
+}
+
+}  // namespace mph::host

@@ -1,0 +1,72 @@
+// This host's side of one worker: control messages in, rings served, late verdicts written, the worker woken when it sleeps.
+#pragma once
+
+#include "RingTable.hpp"
+#include "ServingStats.hpp"
+#include "WorkerHandshake.hpp"
+
+#include <cstdint>
+#include <mph/shm/Link.hpp>
+#include <string>
+#include <vector>
+
+namespace mph::host {
+
+/// [instance thread]
+class WorkerConnection {
+ public:
+  /// The instance outlives the connection.
+  WorkerConnection(WorkerLinks links, std::string pluginId, Instance& instance, ServingStats& stats);
+
+  WorkerConnection(const WorkerConnection&) = delete;
+  WorkerConnection& operator=(const WorkerConnection&) = delete;
+
+  using ServeResult = ServedRing::ServeResult;
+
+  /// One turn: a batch of every ring that has one, and the late verdicts. Throws Error when a ring is corrupt.
+  [[nodiscard]] ServeResult Serve();
+
+  enum class ControlResult : uint8_t { Open, Closed };
+
+  /// Takes in and follows the worker's messages. Throws Error when the worker sends what a worker does not send.
+  [[nodiscard]] ControlResult ReceiveControl();
+
+  /// For poll(): readable when ReceiveControl() has something to do.
+  int ControlFd() const { return links_.socket.Fd(); }
+
+  /// For poll(): readable when the worker has rung. -1 when it will not ring any more.
+  int DoorbellFd() const { return links_.doorbell.Get(); }
+
+  /// After DoorbellFd() was readable, and before Serve().
+  void ResetDoorbell();
+
+  /// The flag that makes the worker ring.
+  shm::LinkWriter& OwnLink() { return ownLink_; }
+
+  /// The look before going to sleep.
+  bool HasPublications() const { return rings_.HasPublications(); }
+
+  /// Ends the serving of all rings. The worker is told nothing but what `farewell` says.
+  void Close(ServedRing::Farewell farewell);
+
+ private:
+  void Follow(Frame frame);
+  void OnRingOffer(const Mph::Control::RingOffer& offer, std::vector<shm::UniqueFd> fds);
+  std::unique_ptr<ServedRing> AcceptOffer(const Mph::Control::RingOffer& offer, std::vector<shm::UniqueFd> fds);
+  void OnRingWithdrawn(uint32_t number);
+  void CloseRing(ServedRing& ring, ServedRing::Farewell farewell);
+  bool WriteLateVerdicts();
+
+  WorkerLinks links_;
+  const std::string pluginId_;
+  Instance& instance_;
+  ServingStats& stats_;
+  shm::LinkWriter ownLink_;
+  RingTable rings_;
+  // A plugin never sees a router's number twice, or a verdict that comes very late could meet another router's ticket.
+  uint32_t lastRouter_{0};
+  // Those that did not fit into their ring yet.
+  std::vector<LateVerdict> lateVerdicts_;
+};
+
+}  // namespace mph::host

@@ -1,0 +1,91 @@
+#include "HostProcess.hpp"
+
+#include "CrashGuard.hpp"
+#include "Error.hpp"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+
+namespace mph::native {
+
+namespace {
+
+using host::Error;
+using Mph::Control::ErrorCode;
+
+void CheckAppChannel() {
+  struct stat status {};
+
+  if (fstat(HostProcess::AppChannelFd, &status) != 0 || !S_ISSOCK(status.st_mode)) {
+    throw Error(ErrorCode::System,
+                "descriptor 3 is no socket: mediasoup-plugin-host-native is started by the library mediasoup-plugin-host, "
+                "not by hand");
+  }
+}
+
+/// An app that was killed closes its end of the channel, too, and that alone would do; but this needs nobody awake in here.
+void DieWithApp() {
+  const auto app = getppid();
+
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // It may have died before the call above.
+  if (getppid() != app) {
+    _exit(EXIT_SUCCESS);
+  }
+}
+
+void IgnoreSignals() {
+  // A worker may hang up while its doorbell is rung.
+  std::signal(SIGPIPE, SIG_IGN);
+  // Ctrl-C in a terminal reaches the app and all its children. What becomes of this one the app decides.
+  std::signal(SIGINT, SIG_IGN);
+}
+
+/// What the app left open by mistake is none of the plugin's business; nor is the channel for a process that a plugin starts.
+void CloseInherited() {
+  close_range(HostProcess::AppChannelFd + 1, ~0U, 0);
+  fcntl(HostProcess::AppChannelFd, F_SETFD, FD_CLOEXEC);
+}
+
+/// When memory runs out a host goes before a worker. Best effort: a container may forbid it.
+void OfferToOomKiller() {
+  constexpr const char* Score = "500";
+  const int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+  if (fd >= 0) {
+    [[maybe_unused]] const auto written = write(fd, Score, std::strlen(Score));
+
+    close(fd);
+  }
+}
+
+}  // namespace
+
+HostProcess::HostProcess() {
+  CheckAppChannel();
+  DieWithApp();
+  IgnoreSignals();
+  CloseInherited();
+  OfferToOomKiller();
+  CrashGuard::Install();
+}
+
+void HostProcess::OnWorkerSocketOpened(int fd) { CrashGuard::Add(fd); }
+
+void HostProcess::OnWorkerSocketClosing(int fd) { CrashGuard::Remove(fd); }
+
+void HostProcess::Abort() {
+  // The handler shuts down the sockets.
+  std::abort();
+}
+
+void HostProcess::ExitNow(int code) { _exit(code); }
+
+}  // namespace mph::native

@@ -1,0 +1,22 @@
+// The native host as a process of the system: what it inherits, how it ends, who ends it.
+#pragma once
+
+#include "Host.hpp"
+
+namespace mph::native {
+
+class HostProcess : public host::Host::Process {
+ public:
+  /// The channel with the app.
+  static constexpr int AppChannelFd = 3;
+
+  /// To be made before the first thread. Throws host::Error when this process was not started by the library. [main]
+  HostProcess();
+
+  void OnWorkerSocketOpened(int fd) override;
+  void OnWorkerSocketClosing(int fd) override;
+  [[noreturn]] void Abort() override;
+  [[noreturn]] void ExitNow(int code) override;
+};
+
+}  // namespace mph::native
