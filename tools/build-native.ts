@@ -1,0 +1,144 @@
+// Builds what is ours in C and C++ besides the worker: the native plugin host, the example plugins, the plugins of the tests. Says nothing when
+// nothing is to be done.
+//
+//   node tools/build-native.ts                       build/native, what everything else uses
+//   node tools/build-native.ts --flavour asan        build/native-asan: AddressSanitizer and UndefinedBehaviorSanitizer
+//   node tools/build-native.ts --flavour tsan        build/native-tsan: ThreadSanitizer
+//   node tools/build-native.ts host-serving …        these targets only, among them those that are not built by default
+
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { parseArgs } from 'node:util';
+
+import { withLock } from './lib/lock.ts';
+import { repoRoot } from './lib/paths.ts';
+
+const flavours = {
+	// The defaults of the root meson.build.
+	release: { dir: 'build/native', mesonOptions: [] },
+	// Meson's default of -Wl,--no-undefined does not go together with the sanitizers' runtimes.
+	asan: { dir: 'build/native-asan', mesonOptions: ['--buildtype=debugoptimized', '-Db_sanitize=address,undefined', '-Db_lundef=false'] },
+	tsan: { dir: 'build/native-tsan', mesonOptions: ['--buildtype=debugoptimized', '-Db_sanitize=thread', '-Db_lundef=false'] },
+} as const satisfies Record<string, { dir: string; mesonOptions: readonly string[] }>;
+
+export type NativeFlavour = keyof typeof flavours;
+
+export type NativeBuildOptions = {
+	readonly flavour?: NativeFlavour;
+	/** Names of targets as ninja knows them; none: all that is built by default. */
+	readonly targets?: readonly string[];
+};
+
+/** A build that takes longer than this is announced. */
+const silentMs = 1000;
+const usage = `usage: node tools/build-native.ts [--flavour ${Object.keys(flavours).join('|')}] [target…]`;
+
+/** Brings the build up to date and returns its directory. Throws with what the tools printed when they fail. */
+export async function buildNative({ flavour = 'release', targets = [] }: NativeBuildOptions = {}): Promise<string> {
+	const { dir, mesonOptions } = flavours[flavour];
+	const buildDir = join(repoRoot, dir);
+
+	await withLock(
+		`${buildDir}.lock`,
+		() => say(`another process is building ${dir}; waiting for it`),
+		() => announceIfSlow(dir, () => build(buildDir, mesonOptions, targets)),
+	);
+
+	return buildDir;
+}
+
+async function build(buildDir: string, mesonOptions: readonly string[], targets: readonly string[]): Promise<void> {
+	// Meson writes it last, so it is there only after a set-up that worked.
+	if (!existsSync(join(buildDir, 'build.ninja'))) {
+		await run('meson', ['setup', ...mesonOptions, buildDir, repoRoot], buildDir);
+	}
+	await run('ninja', ['-C', buildDir, ...targets], buildDir);
+}
+
+async function announceIfSlow(dir: string, body: () => Promise<void>): Promise<void> {
+	const startedAt = Date.now();
+	const timer = setTimeout(() => say(`building ${dir}`), silentMs);
+
+	try {
+		await body();
+	} finally {
+		clearTimeout(timer);
+	}
+
+	const took = Date.now() - startedAt;
+
+	if (took > silentMs) {
+		say(`built ${dir} in ${Math.round(took / 1000)} s`);
+	}
+}
+
+function run(command: string, args: readonly string[], buildDir: string): Promise<void> {
+	return new Promise((resolve, reject) => {
+		const child = spawn(command, args, { cwd: repoRoot, stdio: ['ignore', 'pipe', 'pipe'] });
+		const output: Buffer[] = [];
+
+		child.stdout.on('data', (chunk: Buffer) => output.push(chunk));
+		child.stderr.on('data', (chunk: Buffer) => output.push(chunk));
+		child.once('error', (error) => {
+			reject(new Error(`cannot run ${command}; "npm run setup" installs it`, { cause: error }));
+		});
+		child.once('close', (code, signal) => {
+			if (code === 0) {
+				resolve();
+
+				return;
+			}
+
+			const how = signal ? `was ended by ${signal}` : `ended with code ${code}`;
+			const dir = relative(repoRoot, buildDir);
+
+			reject(
+				new Error(
+					`${Buffer.concat(output).toString()}\n${command} ${how} while building ${dir}. If a library or header is missing, "npm run setup" installs it; if ${dir} itself seems to be broken, delete it and try again.`,
+				),
+			);
+		});
+	});
+}
+
+function say(text: string): void {
+	process.stderr.write(`${text}\n`);
+}
+
+function isFlavour(text: string): text is NativeFlavour {
+	return Object.hasOwn(flavours, text);
+}
+
+function parseCommandLine(args: readonly string[]): NativeBuildOptions {
+	const { values, positionals } = parseArgs({ args: [...args], options: { flavour: { type: 'string' } }, allowPositionals: true });
+	const flavour = values.flavour ?? 'release';
+
+	if (!isFlavour(flavour)) {
+		throw new TypeError(`--flavour ${flavour}: there are ${Object.keys(flavours).join(', ')}`);
+	}
+
+	return { flavour, targets: positionals };
+}
+
+async function main(): Promise<void> {
+	let options: NativeBuildOptions;
+
+	try {
+		options = parseCommandLine(process.argv.slice(2));
+	} catch (error) {
+		say(`${(error as Error).message}\n${usage}`);
+		process.exit(2);
+	}
+
+	try {
+		await buildNative(options);
+	} catch (error) {
+		say((error as Error).message);
+		process.exit(1);
+	}
+}
+
+if (import.meta.main) {
+	await main();
+}
