@@ -1,0 +1,605 @@
+// How the host serves rings: the real binary between a fake app and fake workers.
+
+#include "FakeRing.hpp"
+#include "FakeWorker.hpp"
+#include "HostUnderTest.hpp"
+#include "Wait.hpp"
+
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <vector>
+
+#include "tap.hpp"
+
+using namespace mph::test;
+using Mph::Control::ErrorCode;
+using Mph::Control::EventType;
+using Mph::Layout::Verdict;
+
+namespace {
+
+/// Waits until as many verdicts came.
+std::vector<Answer> AwaitVerdicts(FakeRing& ring, size_t count) {
+  std::vector<Answer> all;
+
+  Require(Until([&] {
+            for (const auto& answer : ring.TakeVerdicts()) {
+              all.push_back(answer);
+            }
+
+            return all.size() >= count;
+          }),
+          "the verdicts come");
+
+  return all;
+}
+
+bool AwaitConsumed(const FakeRing& ring) {
+  return Until([&] { return ring.ConsumerCursor() == ring.Position(); });
+}
+
+/// A file that the plugin `journal` writes.
+class Journal {
+ public:
+  Journal() : path_("/tmp/mph-test-journal-" + std::to_string(getpid())) { std::remove(path_.c_str()); }
+  ~Journal() { std::remove(path_.c_str()); }
+
+  Journal(const Journal&) = delete;
+  Journal& operator=(const Journal&) = delete;
+
+  std::string Config() const { return R"({"file": ")" + path_ + R"("})"; }
+
+  std::string Text() const {
+    std::ifstream file(path_);
+    std::ostringstream text;
+
+    text << file.rdbuf();
+
+    return text.str();
+  }
+
+ private:
+  const std::string path_;
+};
+
+auto ProducerCreated(uint32_t number, const std::string& id) {
+  return [=](flatbuffers::FlatBufferBuilder& builder) {
+    const auto idOffset = builder.CreateString(id);
+    const auto mimeType = builder.CreateString("audio/opus");
+    const auto ssrcs = builder.CreateVector(std::vector<uint32_t>{11, 22});
+    Mph::Control::EventBuilder event(builder);
+
+    event.add_type(EventType::ProducerCreated);
+    event.add_producer(number);
+    event.add_producerId(idOffset);
+    event.add_kind(Mph::Layout::MediaKind::Audio);
+    event.add_mimeType(mimeType);
+    event.add_clockRate(48000);
+    event.add_ssrcs(ssrcs);
+
+    return event.Finish();
+  };
+}
+
+auto AttachmentAdded(uint32_t number, const std::string& id) {
+  return [=](flatbuffers::FlatBufferBuilder& builder) {
+    const auto idOffset = builder.CreateString(id);
+    const auto context = builder.CreateString("{}");
+    Mph::Control::EventBuilder event(builder);
+
+    event.add_type(EventType::AttachmentAdded);
+    event.add_attachment(number);
+    event.add_attachmentId(idOffset);
+    event.add_context(context);
+    event.add_mode(Mph::Control::Mode::Filter);
+
+    return event.Finish();
+  };
+}
+
+auto OfProducer(EventType type, uint32_t number) {
+  return [=](flatbuffers::FlatBufferBuilder& builder) {
+    Mph::Control::EventBuilder event(builder);
+
+    event.add_type(type);
+    event.add_producer(number);
+
+    return event.Finish();
+  };
+}
+
+void VerdictsForABatch() {
+  HostUnderTest host;
+  FakeWorker worker(100001);
+  FakeRing ring(0);
+
+  host.Load("drop-every-nth", R"({"n": 3})");
+  worker.Meet(host);
+  worker.OfferAndAwaitReady(ring);
+
+  for (uint16_t i = 1; i <= 200; ++i) {
+    ring.WritePacket(i, i);
+  }
+  worker.Publish(ring);
+
+  const auto answers = AwaitVerdicts(ring, 200);
+  bool inOrder = true;
+  bool asTold = true;
+
+  for (size_t i = 0; i < answers.size(); ++i) {
+    inOrder = inOrder && answers[i].ticket == i + 1;
+    asTold = asTold && answers[i].verdict == ((i + 1) % 3 == 0 ? Verdict::Drop : Verdict::Accept);
+  }
+  tap::is(answers.size(), size_t{200}, "each packet gets one verdict");
+  tap::ok(inOrder, "verdicts come in the order of the packets");
+  tap::ok(asTold, "verdicts are what the plugin said");
+  tap::ok(AwaitConsumed(ring), "what was answered is given back");
+  tap::is(ring.NowServing(), 0, "nothing is in the plugin's hands afterwards");
+
+  const auto stats = host.AskStats();
+  const auto* instance = StatsOf(stats, worker.Pid());
+
+  tap::ok(instance != nullptr && instance->packets() == 200 && instance->verdicts() == 200, "stats count packets and verdicts");
+  tap::ok(instance != nullptr && instance->batches() >= 4 && instance->batches() <= 200, "a batch has at most 64 packets");
+}
+
+void ObservedPacketsGetNoVerdict() {
+  HostUnderTest host;
+  FakeWorker worker(100001);
+  FakeRing ring(0);
+
+  host.Load("drop-all");
+  worker.Meet(host);
+  worker.OfferAndAwaitReady(ring);
+
+  ring.WritePacket(0, 1);
+  ring.WritePacket(5, 2);
+  ring.WritePacket(0, 3);
+  worker.Publish(ring);
+
+  const auto answers = AwaitVerdicts(ring, 1);
+
+  tap::ok(AwaitConsumed(ring) && answers.size() == 1 && answers[0].ticket == 5 && ring.TakeVerdicts().empty(),
+          "packets with ticket 0 get no verdict");
+}
+
+void APluginWithoutPackets() {
+  HostUnderTest host;
+  FakeWorker worker(100001);
+  FakeRing ring(0);
+
+  host.Load("no-packets");
+  worker.Meet(host);
+  worker.OfferAndAwaitReady(ring);
+  ring.WritePacket(1, 1);
+  worker.Publish(ring);
+  tap::ok(AwaitVerdicts(ring, 1)[0].verdict == Verdict::Accept, "a plugin without on_packets has all packets accepted");
+  tap::ok(Until([&] { return CounterOf(host.AskStats(), worker.Pid(), "ticks") >= 3; }), "ticks come while nothing else happens");
+}
+
+void VerdictBeforeCursor() {
+  HostUnderTest host;
+  FakeWorker worker(100001);
+  FakeRing ring(0);
+
+  host.Load("accept-all");
+  worker.Meet(host);
+  worker.OfferAndAwaitReady(ring);
+
+  constexpr size_t Packets = 50'000;
+  size_t written = 0;
+  size_t answered = 0;
+  size_t violations = 0;
+
+  Require(Until([&] {
+            // In this order: a verdict that is behind its cursor would be missed by the second look.
+            for (int i = 0; i < 500 && answered < Packets; ++i) {
+              for (int burst = 0; burst < 7 && written < Packets && ring.WritePacket(written + 1, static_cast<uint16_t>(written));
+                   ++burst) {
+                ++written;
+              }
+              worker.Publish(ring);
+
+              const auto tickets = ring.TicketsUpTo(ring.ConsumerCursor());
+
+              answered += ring.TakeVerdicts().size();
+              violations += answered < tickets ? 1 : 0;
+            }
+
+            return answered == Packets;
+          }),
+          "all packets are answered");
+  tap::is(violations, size_t{0}, "verdicts are published before the cursor that gives their packets back");
+}
+
+void PendingFromAnotherThread() {
+  HostUnderTest host;
+  FakeWorker worker(100001);
+  FakeRing ring(0);
+
+  host.Load("pending", R"({"delayMs": 20, "drop": 1})");
+  worker.Meet(host);
+  worker.OfferAndAwaitReady(ring);
+  worker.SetAsleep(true);
+
+  for (uint16_t i = 1; i <= 30; ++i) {
+    ring.WritePacket(i, i);
+  }
+  worker.Publish(ring);
+  tap::ok(AwaitConsumed(ring) && ring.TakeVerdicts().empty(), "pending packets are given back at once, without a verdict");
+
+  const auto answers = AwaitVerdicts(ring, 30);
+  bool asTold = true;
+
+  for (size_t i = 0; i < answers.size(); ++i) {
+    asTold = asTold && answers[i].ticket == i + 1 && answers[i].verdict == Verdict::Drop;
+  }
+  tap::ok(answers.size() == 30 && asTold, "verdicts from another thread reach the worker, in their order");
+  tap::ok(worker.WasRung(), "a sleeping worker is woken for a late verdict");
+}
+
+void VerdictRingFull() {
+  HostUnderTest host;
+  FakeWorker worker(100001);
+  FakeRing ring(0);
+
+  host.Load("drop-all");
+  worker.Meet(host);
+  worker.OfferAndAwaitReady(ring);
+
+  // The verdict ring takes 10,922 of them. Packets without payload, so that the packet ring is not the limit for long.
+  constexpr size_t Fits = FakeRing::RingSize / sizeof(Mph::Layout::VerdictRecord);
+  constexpr size_t Packets = Fits + 3000;
+  size_t written = 0;
+  const auto writeAll = [&] {
+    while (written < Packets && ring.WritePacket(written + 1, static_cast<uint16_t>(written), 7, 0)) {
+      ++written;
+    }
+    worker.Publish(ring);
+  };
+
+  Require(Until([&] {
+            writeAll();
+
+            return CounterOf(host.AskStats(), worker.Pid(), "host.verdictRingFull") > 0;
+          }),
+          "the verdict ring becomes full");
+
+  const auto cursor = ring.ConsumerCursor();
+
+  tap::ok(ring.TicketsUpTo(cursor) <= Fits, "packets whose verdicts do not fit are not given back");
+  tap::ok(ring.ConsumerCursor() == cursor, "reading stops while the verdict ring is full");
+
+  std::set<uint64_t> tickets;
+  size_t answers = 0;
+
+  Require(Until([&] {
+            writeAll();
+            for (const auto& answer : ring.TakeVerdicts()) {
+              tickets.insert(answer.ticket);
+              ++answers;
+            }
+
+            return answers >= Packets;
+          }),
+          "reading goes on as soon as there is room");
+  tap::ok(answers == Packets && tickets.size() == Packets, "a full verdict ring loses no verdict and repeats none");
+}
+
+void LateVerdictsWaitForRoom() {
+  HostUnderTest host;
+  FakeWorker worker(100001);
+  FakeRing ring(0);
+
+  host.Load("pending", R"({"delayMs": 0})");
+  worker.Meet(host);
+  worker.OfferAndAwaitReady(ring);
+
+  constexpr size_t Packets = FakeRing::RingSize / sizeof(Mph::Layout::VerdictRecord) + 2000;
+  size_t written = 0;
+
+  Require(Until([&] {
+            while (written < Packets && ring.WritePacket(written + 1, static_cast<uint16_t>(written), 7, 0)) {
+              ++written;
+            }
+            worker.Publish(ring);
+
+            return written == Packets && ring.ConsumerCursor() == ring.Position();
+          }),
+          "pending packets need no room in the verdict ring");
+  tap::is(AwaitVerdicts(ring, Packets).size(), Packets, "late verdicts wait for room in the verdict ring");
+}
+
+void OldTicketsAreSkipped() {
+  HostUnderTest host;
+  FakeWorker worker(100001);
+  FakeRing ring(0);
+
+  host.Load("drop-all");
+  worker.Meet(host);
+  for (uint16_t i = 1; i <= 10; ++i) {
+    ring.WritePacket(i, i);
+  }
+  ring.WritePacket(0, 11);
+  ring.Publish();
+  worker.OfferAndAwaitReady(ring, 8);
+
+  const auto answers = AwaitVerdicts(ring, 3);
+
+  tap::ok(AwaitConsumed(ring) && answers.size() == 3 && answers[0].ticket == 8 && answers[2].ticket == 10,
+          "packets below the oldest live ticket are skipped");
+
+  const auto stats = host.AskStats();
+
+  tap::is(StatsOf(stats, worker.Pid())->packets(), uint64_t{4}, "the plugin gets the live ones and the observed one");
+  tap::is(CounterOf(stats, worker.Pid(), "host.skipped"), uint64_t{7}, "skipped packets are counted");
+}
+
+void TwoWorkersAtOnce() {
+  HostUnderTest host;
+  FakeWorker first(100001);
+  FakeWorker second(100002);
+  FakeRing firstRing(3);
+  FakeRing secondRing(3);
+
+  host.Load("drop-every-nth", R"({"n": 2})");
+  first.Meet(host);
+  second.Meet(host);
+  first.OfferAndAwaitReady(firstRing);
+  second.OfferAndAwaitReady(secondRing);
+
+  for (uint16_t i = 1; i <= 3; ++i) {
+    firstRing.WritePacket(i, i);
+    secondRing.WritePacket(100 + i, i);
+  }
+  first.Publish(firstRing);
+  second.Publish(secondRing);
+
+  const auto firstAnswers = AwaitVerdicts(firstRing, 3);
+  const auto secondAnswers = AwaitVerdicts(secondRing, 3);
+
+  tap::ok(firstAnswers[1].ticket == 2 && secondAnswers[1].ticket == 102, "each worker gets the verdicts on its own packets");
+  tap::ok(
+      firstAnswers[1].verdict == Verdict::Drop && secondAnswers[1].verdict == Verdict::Drop && secondAnswers[0].verdict == Verdict::Accept,
+      "each worker has an instance of its own");
+
+  first.HangUp();
+
+  const auto lost = host.AwaitUnasked();
+
+  tap::ok(lost.envelope->body_as_WorkerLost() != nullptr && lost.envelope->body_as_WorkerLost()->workerPid() == first.Pid() &&
+              ToString(lost.envelope->body_as_WorkerLost()->message()).empty(),
+          "the app hears that a worker is gone");
+
+  secondRing.WritePacket(104, 4);
+  second.Publish(secondRing);
+  tap::is(AwaitVerdicts(secondRing, 1)[0].ticket, uint64_t{104}, "the other worker is served as before");
+
+  FakeWorker third(100003);
+  FakeRing thirdRing(0);
+
+  third.Meet(host);
+  third.OfferAndAwaitReady(thirdRing);
+  thirdRing.WritePacket(1, 1);
+  third.Publish(thirdRing);
+  tap::is(AwaitVerdicts(thirdRing, 1).size(), size_t{1}, "a new worker is served after one that is gone");
+}
+
+void ManyRings() {
+  HostUnderTest host;
+  FakeWorker worker(100001);
+  std::vector<std::unique_ptr<FakeRing>> rings;
+
+  host.Load("accept-all");
+  worker.Meet(host);
+  for (const uint32_t number : {0U, 1U, 63U, 64U, 200U, 4095U}) {
+    rings.push_back(std::make_unique<FakeRing>(number, "router-" + std::to_string(number)));
+    worker.OfferAndAwaitReady(*rings.back());
+  }
+
+  bool all = true;
+
+  for (uint16_t i = 1; i <= 50; ++i) {
+    for (auto& ring : rings) {
+      ring->WritePacket(i, i);
+      worker.Publish(*ring);
+    }
+    for (auto& ring : rings) {
+      all = all && AwaitVerdicts(*ring, 1)[0].ticket == i;
+    }
+  }
+  tap::ok(all, "rings in all groups of the publish counters are served");
+
+  worker.Withdraw(*rings[1]);
+  Require(Until([&] {
+            rings[0]->WritePacket(1000, 1);
+            worker.Publish(*rings[0]);
+
+            return AwaitVerdicts(*rings[0], 1).size() == 1;
+          }),
+          "others are served while one is withdrawn");
+
+  FakeRing again(1, "router-1");
+
+  worker.OfferAndAwaitReady(again);
+  again.WritePacket(5, 1);
+  worker.Publish(again);
+  tap::is(AwaitVerdicts(again, 1)[0].ticket, uint64_t{5}, "the number of a withdrawn ring can be used again");
+}
+
+void EventsInOrder() {
+  const Journal journal;
+  HostUnderTest host;
+  FakeWorker worker(100001);
+  FakeRing ring(0);
+
+  host.Load("journal", journal.Config());
+  worker.Meet(host);
+
+  // The ring repeats what the state of the offer says, as it does when a host takes over from a dead one.
+  ring.WriteEvent(ProducerCreated(7, "p7"));
+  ring.WritePacket(1, 1, 7);
+  ring.WritePacket(2, 2, 7);
+  ring.WriteEvent(ProducerCreated(8, "p8"));
+  ring.WritePacket(3, 3, 8);
+  ring.WriteEvent(OfProducer(EventType::ProducerPaused, 8));
+  ring.WriteEvent(OfProducer(EventType::ProducerResumed, 8));
+  ring.WriteEvent(OfProducer(EventType::ProducerClosed, 7));
+  ring.WritePacket(4, 4, 8);
+  ring.Publish();
+  worker.OfferWithState(ring, [](auto& builder) {
+    return std::vector{AttachmentAdded(5, "a5")(builder), ProducerCreated(7, "p7")(builder)};
+  });
+  tap::ok(worker.Receive().envelope->body_as_RingReady() != nullptr, "the host is ready after it has told the state");
+  AwaitVerdicts(ring, 4);
+
+  const std::string served =
+      "router-opened router-1\n"
+      "attachment-added router-1 attachment 5 a5 {}\n"
+      "producer-created router-1 producer 7 p7 audio/opus 48000 ssrcs 11 22\n"
+      "packet router 1 producer 7 seq 1\n"
+      "packet router 1 producer 7 seq 2\n"
+      "producer-created router-1 producer 8 p8 audio/opus 48000 ssrcs 11 22\n"
+      "packet router 1 producer 8 seq 3\n"
+      "producer-paused router-1 producer 8 p8\n"
+      "producer-resumed router-1 producer 8 p8\n"
+      "producer-closed router-1 producer 7 p7\n"
+      "packet router 1 producer 8 seq 4\n";
+
+  tap::is(journal.Text(), served, "events come in order with the packets, and none twice");
+
+  // Observed packets that the host has not seen yet are delivered before the end is told; those that waited for a verdict were resolved.
+  ring.WritePacket(0, 5, 8);
+  ring.WritePacket(6, 6, 8);
+  ring.Publish();
+  worker.Withdraw(ring);
+
+  FakeRing next(0, "router-2");
+
+  worker.OfferAndAwaitReady(next);
+
+  const std::string withdrawn =
+      "packet router 1 producer 8 seq 5\n"
+      "producer-closed router-1 producer 8 p8\n"
+      "attachment-removed router-1 attachment 5 a5 -\n"
+      "router-closed router-1\n"
+      "router-opened router-2\n";
+
+  tap::is(journal.Text(), served + withdrawn, "a withdrawn ring is read to its end, then closed");
+
+  next.WriteEvent(ProducerCreated(9, "p9"));
+  next.WritePacket(0, 9, 9);
+  next.WriteEvent([](flatbuffers::FlatBufferBuilder& builder) {
+    Mph::Control::EventBuilder event(builder);
+
+    event.add_type(EventType::RouterClosed);
+
+    return event.Finish();
+  });
+  next.Publish();
+  // The host may not have seen these before the worker is gone.
+  worker.HangUp();
+  Require(host.AwaitUnasked().envelope->body_as_WorkerLost() != nullptr, "the worker is lost");
+  tap::is(journal.Text(),
+          served + withdrawn +
+              "producer-created router-2 producer 9 p9 audio/opus 48000 ssrcs 11 22\n"
+              "packet router 2 producer 9 seq 9\n"
+              "producer-closed router-2 producer 9 p9\n"
+              "router-closed router-2\n",
+          "what a dead worker has left in its rings is delivered, and every story ends once");
+}
+
+void RingsThatCannotBeServed() {
+  HostUnderTest host;
+  FakeWorker worker(100001);
+  FakeRing ring(0);
+  FakeRing sameNumber(0);
+
+  host.Load("accept-all");
+  worker.Meet(host);
+
+  const auto refusal = [&](ErrorCode code, const char* part, const char* name) {
+    const auto frame = worker.Receive();
+    const auto* refused = frame.envelope->body_as_RingRefused();
+    const auto message = refused == nullptr ? std::string() : ToString(refused->message());
+
+    if (!tap::ok(refused != nullptr && refused->code() == code && message.find(part) != std::string::npos, name)) {
+      tap::comment(message);
+    }
+  };
+
+  worker.Offer(ring, 0, {ring.VerdictFd(), ring.PacketFd()});
+  refusal(ErrorCode::System, "ring 0 of router router-1", "a ring whose segments cannot be mapped is refused, with the reason");
+  worker.Offer(ring, 0, {ring.PacketFd()});
+  refusal(ErrorCode::Malformed, "1 descriptors", "a ring without its verdict segment is refused");
+  worker.Offer(ring, 0, {}, "plugin-2");
+  refusal(ErrorCode::NotFound, "plugin-2", "a ring of another plugin is refused");
+  worker.Offer(FakeRing(4096), 0);
+  refusal(ErrorCode::Malformed, "ring 4096", "a ring with a number beyond the limit is refused");
+
+  worker.OfferAndAwaitReady(ring);
+  worker.Offer(sameNumber);
+  refusal(ErrorCode::Exists, "served already", "a ring number that is in use is refused");
+
+  ring.WritePacket(1, 1);
+  worker.Publish(ring);
+  tap::is(AwaitVerdicts(ring, 1).size(), size_t{1}, "the rings that could be served are served");
+}
+
+void WakingTheWorker() {
+  HostUnderTest host;
+  FakeWorker worker(100001);
+  FakeRing ring(0);
+
+  host.Load("accept-all");
+  worker.Meet(host);
+  worker.OfferAndAwaitReady(ring);
+  worker.SetAsleep(false);
+
+  const auto before = worker.PublishCount(ring);
+
+  ring.WritePacket(1, 1);
+  worker.Publish(ring);
+  AwaitVerdicts(ring, 1);
+  Require(Until([&] { return worker.HostSleeps(); }), "an idle host sleeps");
+  tap::ok(!worker.WasRung(), "a worker that is awake is not rung");
+  tap::ok(worker.PublishCount(ring) != before, "a publication is counted");
+
+  worker.SetAsleep(true);
+  for (uint16_t i = 2; i <= 60; ++i) {
+    ring.WritePacket(i, i);
+  }
+  worker.Publish(ring);
+  AwaitVerdicts(ring, 59);
+  Require(Until([&] { return worker.HostSleeps(); }), "an idle host sleeps");
+  tap::ok(worker.WasRung(), "a sleeping worker is rung");
+
+  const auto stats = host.AskStats();
+
+  tap::is(StatsOf(stats, worker.Pid())->doorbellsRung(), uint64_t{1}, "it is rung once for a batch");
+}
+
+}  // namespace
+
+int main() {
+  std::signal(SIGPIPE, SIG_IGN);
+
+  VerdictsForABatch();
+  ObservedPacketsGetNoVerdict();
+  APluginWithoutPackets();
+  VerdictBeforeCursor();
+  PendingFromAnotherThread();
+  VerdictRingFull();
+  LateVerdictsWaitForRoom();
+  OldTicketsAreSkipped();
+  TwoWorkersAtOnce();
+  ManyRings();
+  EventsInOrder();
+  RingsThatCannotBeServed();
+  WakingTheWorker();
+
+  return tap::done();
+}
