@@ -142,8 +142,8 @@ static void testMutations(uint64_t iterations) {
   }
   tap::ok(right, "of mutated rings only records within bounds come out");
   tap::ok(records > iterations / 2 && corrupt > iterations / 10, "and the mutations reach both ends");
-  tap::comment(std::to_string(iterations) + " rings, " + std::to_string(records) + " records, " + std::to_string(corrupt) + " refused, sum " +
-               std::to_string(sum));
+  tap::comment(std::to_string(iterations) + " rings, " + std::to_string(records) + " records, " + std::to_string(corrupt) +
+               " refused, sum " + std::to_string(sum));
 }
 
 // The peer scribbles while the consumer reads. Under ThreadSanitizer, too: every read of shared memory is atomic, so there is no race to

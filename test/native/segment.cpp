@@ -51,7 +51,8 @@ static void testSealsOf(Kind kind, const std::string& name) {
   const int fd = received.Get();
   const auto rw = PROT_READ | PROT_WRITE;
 
-  tap::is(errnoOf([&] { return ::mmap(nullptr, size, rw, MAP_SHARED, fd, 0) == MAP_FAILED; }), EPERM, name + " cannot be mapped for writing");
+  tap::is(errnoOf([&] { return ::mmap(nullptr, size, rw, MAP_SHARED, fd, 0) == MAP_FAILED; }), EPERM,
+          name + " cannot be mapped for writing");
   tap::is(errnoOf([&] { return ::ftruncate(fd, 0) != 0; }), EPERM, name + " cannot shrink");
   tap::is(errnoOf([&] { return ::ftruncate(fd, static_cast<off_t>(size) * 2) != 0; }), EPERM, name + " cannot grow");
   tap::is(errnoOf([&] { return ::pwrite(fd, "x", 1, 64) < 0; }), EPERM, name + " cannot be written to");
@@ -115,7 +116,8 @@ static void testCreation() {
     tap::throws<std::runtime_error>([&] { Segment::CreateOwned(Kind::Packet, size, Pid); }, std::to_string(size),
                                     "a ring of " + std::to_string(size) + " bytes is refused by name");
   }
-  tap::throws<std::runtime_error>([] { Segment::CreateOwned(Kind::WorkerLink, RingSize, Pid); }, "no ring", "a link with a ring is refused");
+  tap::throws<std::runtime_error>([] { Segment::CreateOwned(Kind::WorkerLink, RingSize, Pid); }, "no ring",
+                                  "a link with a ring is refused");
 }
 
 static void testOpen() {
@@ -151,7 +153,8 @@ static void testOpen() {
           "not sealed", "a packet segment that others may write is refused");
   refused(forged({magic, 1, Kind::Packet, 0, RingSize, Pid}, F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL).Get(), Kind::Packet, RingSize,
           "not sealed", "a segment that may shrink is refused");
-  refused(forged({magic + 1, 1, Kind::Packet, 0, RingSize, Pid}, seals).Get(), Kind::Packet, RingSize, "magic", "another magic number is refused");
+  refused(forged({magic + 1, 1, Kind::Packet, 0, RingSize, Pid}, seals).Get(), Kind::Packet, RingSize, "magic",
+          "another magic number is refused");
   refused(forged({magic, 99, Kind::Packet, 0, RingSize, Pid}, seals).Get(), Kind::Packet, RingSize, "version 99",
           "another layout version is refused with both versions");
   refused(forged({magic, 1, Kind::Packet, 0, RingSize * 2, Pid}, seals).Get(), Kind::Packet, RingSize, "ring size",

@@ -10,8 +10,8 @@ namespace mph::shm {
 
 // Between processes only lock-free atomics work, and the layout counts on their having the size of the plain type.
 template <typename T>
-inline constexpr bool IsSharedAtomic =
-    std::atomic<T>::is_always_lock_free && sizeof(std::atomic<T>) == sizeof(T) && alignof(std::atomic<T>) == sizeof(T);
+inline constexpr bool IsSharedAtomic = std::atomic<T>::is_always_lock_free && sizeof(std::atomic<T>) == sizeof(T) &&
+                                       alignof(std::atomic<T>) == sizeof(T);
 
 static_assert(IsSharedAtomic<uint32_t> && IsSharedAtomic<uint64_t>);
 

@@ -16,9 +16,7 @@ inline constexpr uint32_t RecordAlignment = static_cast<uint32_t>(Layout::Limit:
 inline constexpr uint32_t RecordHeaderSize = sizeof(Layout::RecordHeader);
 
 // Bytes that a record of this length takes in its ring.
-constexpr uint32_t AlignedLength(uint32_t recordLength) noexcept {
-  return (recordLength + RecordAlignment - 1) & ~(RecordAlignment - 1);
-}
+constexpr uint32_t AlignedLength(uint32_t recordLength) noexcept { return (recordLength + RecordAlignment - 1) & ~(RecordAlignment - 1); }
 
 constexpr bool IsPowerOfTwo(uint32_t value) noexcept { return value != 0 && (value & (value - 1)) == 0; }
 
@@ -27,14 +25,15 @@ constexpr uint32_t MaxRecordLength(uint32_t ringSize) noexcept { return ringSize
 
 // Records stand in shared memory as they are and are copied from there by bytes.
 template <typename T, size_t Size, size_t Alignment>
-inline constexpr bool IsSharedStruct = sizeof(T) == Size && alignof(T) == Alignment && std::is_standard_layout_v<T> &&
-                                       std::is_trivially_copyable_v<T>;
+inline constexpr bool IsSharedStruct = sizeof(T) == Size &&
+                                       alignof(T) == Alignment&& std::is_standard_layout_v<T>&& std::is_trivially_copyable_v<T>;
 
 static_assert(IsSharedStruct<Layout::SegmentHeader, 16, 4>);
 static_assert(IsSharedStruct<Layout::RecordHeader, 8, 4>);
 static_assert(IsSharedStruct<Layout::PacketRecord, 72, 8>);
 static_assert(IsSharedStruct<Layout::EventRecord, 16, 8>);
 static_assert(IsSharedStruct<Layout::VerdictRecord, 24, 8>);
-static_assert(IsPowerOfTwo(RecordAlignment) && RecordAlignment == RecordHeaderSize, "a gap at a ring's end always has room for a padding record's header");
+static_assert(IsPowerOfTwo(RecordAlignment) && RecordAlignment == RecordHeaderSize,
+              "a gap at a ring's end always has room for a padding record's header");
 
 }  // namespace mph::shm

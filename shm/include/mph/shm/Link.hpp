@@ -1,7 +1,7 @@
 // Who sleeps, and where something was published: the two link segments of a connection, one per direction.
 //
-// A sleeper must not miss what is published while it falls asleep. Either it sees the publication when it looks again, or the publisher sees
-// its flag; for both to miss, each side's load would have to overtake its own store, which the two fences forbid.
+// A sleeper must not miss what is published while it falls asleep. Either it sees the publication when it looks again, or the publisher
+// sees its flag; for both to miss, each side's load would have to overtake its own store, which the two fences forbid.
 //
 //   sleeper                                     publisher
 //   SetAsleep(true)      flag = 1, then F1      RingProducer::Publish()   cursor (W1)
@@ -136,9 +136,9 @@ class PublicationWatch {
   std::array<uint32_t, PublishCounters> seen_{};
 };
 
-// For a thread with nothing but rings to wait for: arms, looks again, blocks, disarms. `somethingThere()` must look at every counter (or cursor)
-// that may bring work; `block()` returns when the doorbell rings, or for reasons of its own. True if it blocked. The worker, whose loop
-// blocks by itself, calls SetAsleep() from its handles instead.
+// For a thread with nothing but rings to wait for: arms, looks again, blocks, disarms. `somethingThere()` must look at every counter (or
+// cursor) that may bring work; `block()` returns when the doorbell rings, or for reasons of its own. True if it blocked. The worker, whose
+// loop blocks by itself, calls SetAsleep() from its handles instead.
 template <typename SomethingThere, typename Block>
 bool SleepUnless(LinkWriter& own, SomethingThere&& somethingThere, Block&& block) {
   own.SetAsleep(true);

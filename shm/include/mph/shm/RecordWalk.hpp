@@ -2,8 +2,8 @@
 // and goes forward; this says whether it does, without reading a byte that the host could have changed.
 //
 // One bit per 8 bytes of ring, set where a record ends: a question costs one look, whatever the peer says, and the memory is 1/64 of the
-// ring (calloc gives it untouched, so an idle ring costs none of a large one). Bits outside of what is outstanding may be stale; they are never asked, and cleared as the ring comes
-// round.
+// ring (calloc gives it untouched, so an idle ring costs none of a large one). Bits outside of what is outstanding may be stale; they are
+// never asked, and cleared as the ring comes round.
 #pragma once
 
 #include <cassert>
@@ -34,7 +34,8 @@ class RecordWalk {
     assert(recordEnd % RecordAlignment == 0 && recordEnd > end_ && recordEnd - position_ <= size_);
 
     ClearBetween(end_, recordEnd);
-    // Records do not cross the ring's end, so if this one seems to, padding precedes it: a consumer may have skipped that and stand behind it.
+    // Records do not cross the ring's end, so if this one seems to, padding precedes it: a consumer may have skipped that and stand behind
+    // it.
     const uint64_t lap = (recordEnd - 1) & ~static_cast<uint64_t>(size_ - 1);
     if (lap > end_) {
       Set(lap);

@@ -46,8 +46,8 @@ class RingConsumer {
       return PeekResult::Corrupt;
     }
 
-    // Runs at most twice: a padding record ends at the ring's end, and at the ring's beginning none is valid, since it is at most as long as
-    // the record that it makes room for.
+    // Runs at most twice: a padding record ends at the ring's end, and at the ring's beginning none is valid, since it is at most as long
+    // as the record that it makes room for.
     for (;;) {
       if (position_ == published_ && !ReadProducerCursor()) {
         return corrupt_ ? PeekResult::Corrupt : PeekResult::Empty;
@@ -136,8 +136,8 @@ class RingConsumer {
   uint64_t published_;
 };
 
-// Copies a record's fixed part out of the ring, once: each byte is read a single time and the header is the one that Peek() checked. False when
-// the record is shorter than a T. The worker takes verdicts so; a host may read in place.
+// Copies a record's fixed part out of the ring, once: each byte is read a single time and the header is the one that Peek() checked. False
+// when the record is shorter than a T. The worker takes verdicts so; a host may read in place.
 template <typename T>
 [[nodiscard]] bool CopyRecord(const RingConsumer::RecordView& view, T& record) noexcept {
   static_assert(std::is_trivially_copyable_v<T> && sizeof(T) % sizeof(uint64_t) == 0 && alignof(T) <= RecordAlignment);

@@ -218,8 +218,8 @@ inline void Segment::CheckOpened(int fd, Layout::SegmentKind kind, size_t size) 
     ThrowSystemError(errno, "cannot open segment " + NameOf(kind), "descriptor " + std::to_string(fd) + " is not one");
   }
   if (status.st_size != static_cast<off_t>(size)) {
-    throw std::runtime_error("segment " + NameOf(kind) + " has " + std::to_string(status.st_size) + " bytes instead of " + std::to_string(size) +
-                             ": the worker sent another descriptor");
+    throw std::runtime_error("segment " + NameOf(kind) + " has " + std::to_string(status.st_size) + " bytes instead of " +
+                             std::to_string(size) + ": the worker sent another descriptor");
   }
   const int seals = ::fcntl(fd, F_GET_SEALS);
 
@@ -236,8 +236,9 @@ inline void Segment::CheckHeader(const uint8_t* data, Layout::SegmentKind kind, 
     throw std::runtime_error("segment " + NameOf(kind) + " does not begin with its magic number: the worker sent another descriptor");
   }
   if (header.layoutVersion() != static_cast<uint16_t>(Layout::LayoutVersion::Current)) {
-    throw std::runtime_error("segment " + NameOf(kind) + " has layout version " + std::to_string(header.layoutVersion()) + ", this process has " +
-                             std::to_string(static_cast<uint16_t>(Layout::LayoutVersion::Current)) + ": use a worker and a host of one release");
+    throw std::runtime_error("segment " + NameOf(kind) + " has layout version " + std::to_string(header.layoutVersion()) +
+                             ", this process has " + std::to_string(static_cast<uint16_t>(Layout::LayoutVersion::Current)) +
+                             ": use a worker and a host of one release");
   }
   if (header.kind() != kind || header.ringSize() != ringSize) {
     throw std::runtime_error("segment " + NameOf(kind) + " with ring size " + std::to_string(ringSize) + " says that it is of kind " +
@@ -247,7 +248,12 @@ inline void Segment::CheckHeader(const uint8_t* data, Layout::SegmentKind kind, 
 }
 
 inline Layout::SegmentHeader Segment::HeaderFor(Layout::SegmentKind kind, uint32_t ringSize, uint32_t workerPid) {
-  return {static_cast<uint32_t>(Layout::SegmentMagic::Value), static_cast<uint16_t>(Layout::LayoutVersion::Current), kind, 0, ringSize, workerPid};
+  return {static_cast<uint32_t>(Layout::SegmentMagic::Value),
+          static_cast<uint16_t>(Layout::LayoutVersion::Current),
+          kind,
+          0,
+          ringSize,
+          workerPid};
 }
 
 }  // namespace mph::shm
