@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
@@ -94,12 +95,11 @@ class Throttle {
   uint64_t dropped_{0};
 };
 
-double ReadNumber(const nlohmann::json& config, const char* field, double atLeast, bool orMore) {
+double ReadNumber(const nlohmann::json& config, const char* field, double minimum, const char* rule) {
   const auto& value = config.at(field);
 
-  if (!value.is_number() || value < atLeast || (!orMore && value == atLeast)) {
-    throw std::invalid_argument("config." + std::string(field) + " must be a number " + (orMore ? "of at least " : "greater than ") +
-                                nlohmann::json(atLeast).dump() + ", not " + value.dump());
+  if (!value.is_number() || value < minimum) {
+    throw std::invalid_argument(std::string("config.") + field + " must be a number " + rule + ", not " + value.dump());
   }
 
   return value.get<double>();
@@ -120,9 +120,9 @@ Limit ReadConfig(std::string_view text) {
     throw std::invalid_argument("config.packetsPerSecond is missing; it must be a number greater than 0");
   }
 
-  const double packetsPerSecond = ReadNumber(config, "packetsPerSecond", 0, false);
+  const double packetsPerSecond = ReadNumber(config, "packetsPerSecond", std::numeric_limits<double>::min(), "greater than 0");
   // A bucket that cannot hold one token would never let a packet pass.
-  const double burst = config.contains("burst") ? ReadNumber(config, "burst", 1, true) : std::ceil(packetsPerSecond / 10);
+  const double burst = config.contains("burst") ? ReadNumber(config, "burst", 1, "of at least 1") : std::ceil(packetsPerSecond / 10);
 
   return {packetsPerSecond, burst};
 }
