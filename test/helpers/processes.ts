@@ -1,0 +1,23 @@
+// Looking at processes, and hosts that misbehave before they have said a word: a line of shell each, run as real processes.
+
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** False for a zombie, too: it is dead, its parent has just not looked yet. */
+export function isAlive(pid: number): boolean {
+	try {
+		return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+	} catch {
+		return false;
+	}
+}
+
+/** The path of an executable that runs this line of shell. Descriptor 3 is its channel. */
+export function hostScript(line: string): string {
+	const file = join(mkdtempSync(join(tmpdir(), 'mph-test-host-')), 'host');
+
+	writeFileSync(file, `#!/bin/sh\n${line}\n`, { mode: 0o755 });
+
+	return file;
+}

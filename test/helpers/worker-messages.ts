@@ -1,0 +1,89 @@
+// What a worker says and hears, in FlatBuffers: the half of the control protocol that the library does not have. For stand-in workers.
+
+import * as flatbuffers from 'flatbuffers';
+
+import type { AttachmentState, ErrorCode } from '../../src/generated/control.js';
+import {
+	Attach,
+	AttachmentStateChanged,
+	Body,
+	Detach,
+	Envelope,
+	Failure,
+	Hello,
+	HostStateChanged,
+	IssueHostToken,
+	Ok,
+	PauseAttachment,
+	PluginStats,
+	RemovePlugin,
+	Stats,
+	Welcome,
+} from '../../src/generated/control.js';
+
+export type Request = { readonly id: number; readonly type: Body; readonly envelope: Envelope };
+
+type Build = (builder: flatbuffers.Builder) => flatbuffers.Offset;
+
+export function readRequest(frame: Uint8Array): Request {
+	const envelope = Envelope.getRootAsEnvelope(new flatbuffers.ByteBuffer(frame));
+
+	return { id: envelope.id(), type: envelope.bodyType(), envelope };
+}
+
+export const readHello = (request: Request): Hello => readBody(request, new Hello());
+export const readAttach = (request: Request): Attach => readBody(request, new Attach());
+export const readDetach = (request: Request): Detach => readBody(request, new Detach());
+export const readIssueHostToken = (request: Request): IssueHostToken => readBody(request, new IssueHostToken());
+export const readPauseAttachment = (request: Request): PauseAttachment => readBody(request, new PauseAttachment());
+export const readRemovePlugin = (request: Request): RemovePlugin => readBody(request, new RemovePlugin());
+
+export const ok = (id: number): Uint8Array => frameOf(id, Body.Ok, (b) => Ok.createOk(b));
+
+export const failure = (id: number, code: ErrorCode, message: string): Uint8Array =>
+	frameOf(id, Body.Failure, (b) => Failure.createFailure(b, code, b.createString(message)));
+
+export const welcome = (id: number, protocol: number, layout: number, pid: number, mediasoupVersion: string): Uint8Array =>
+	frameOf(id, Body.Welcome, (b) => Welcome.createWelcome(b, protocol, layout, pid, b.createString(mediasoupVersion)));
+
+export const attachmentStateChanged = (attachmentId: string, state: AttachmentState): Uint8Array =>
+	frameOf(0, Body.AttachmentStateChanged, (b) => AttachmentStateChanged.createAttachmentStateChanged(b, b.createString(attachmentId), state));
+
+export const hostStateChanged = (pluginId: string, hostPid: number, connected: boolean, reason = '', held = 0): Uint8Array =>
+	frameOf(0, Body.HostStateChanged, (b) =>
+		HostStateChanged.createHostStateChanged(b, b.createString(pluginId), hostPid, connected, b.createString(reason), held),
+	);
+
+/** Of plugins only how many verdicts they gave. */
+export const stats = (id: number, verdicts: ReadonlyMap<string, number>): Uint8Array =>
+	frameOf(id, Body.Stats, (b) => {
+		const plugins = [...verdicts].map(([pluginId, count]) =>
+			PluginStats.createPluginStats(b, b.createString(pluginId), true, 1, BigInt(count), 0n, 0n, 0n, 0n, 0),
+		);
+
+		return Stats.createStats(
+			b,
+			0n,
+			0n,
+			0n,
+			0n,
+			Stats.createAttachmentsVector(b, []),
+			Stats.createRingsVector(b, []),
+			Stats.createPluginsVector(b, plugins),
+		);
+	});
+
+/** Any message as a frame with its length in front. */
+export function frameOf(id: number, type: Body, build: Build): Uint8Array {
+	const builder = new flatbuffers.Builder();
+
+	Envelope.finishSizePrefixedEnvelopeBuffer(builder, Envelope.createEnvelope(builder, id, 0, type, build(builder)));
+
+	return builder.asUint8Array();
+}
+
+function readBody<T extends object>(request: Request, table: T): T {
+	request.envelope.body(table);
+
+	return table;
+}

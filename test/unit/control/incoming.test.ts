@@ -1,0 +1,104 @@
+// A host runs foreign code: whatever it writes to its channel, the app reads it in bounded time and at worst ends the connection.
+
+import * as flatbuffers from 'flatbuffers';
+import t from 'tap';
+
+import { decodeFrame } from '../../../src/control/incoming.ts';
+import { ProtocolError } from '../../../src/errors.ts';
+import { AttachmentStateChanged, Body, Counter, Envelope, HostStats, InstanceStats, Log } from '../../../src/generated/control.js';
+import { failure, frameOf, ok, stats, welcome } from '../../helpers/worker-messages.ts';
+
+const withoutPrefix = (frame: Uint8Array): Uint8Array => frame.subarray(4);
+
+t.test('messages become plain objects', async (t) => {
+	t.match(decodeFrame(withoutPrefix(welcome(7, 1, 2, 4711, '3.27.1'))), {
+		id: 7,
+		type: 'Welcome',
+		body: { protocolVersion: 1, layoutVersion: 2, workerPid: 4711, mediasoupVersion: '3.27.1' },
+	});
+	t.match(decodeFrame(withoutPrefix(failure(8, 4, 'no such router'))), { id: 8, type: 'Failure', body: { code: 4, message: 'no such router' } });
+	t.match(decodeFrame(withoutPrefix(ok(9))), { id: 9, type: 'Ok' });
+	t.match(decodeFrame(withoutPrefix(stats(10, new Map([['p', 3]])))), { type: 'Stats', body: { plugins: [{ pluginId: 'p', verdicts: 3 }] } });
+});
+
+t.test('a counter past what a number can express exactly stays at the largest that it can', async (t) => {
+	const frame = frameOf(1, Body.HostStats, (b) => {
+		const counters = InstanceStats.createCountersVector(b, [Counter.createCounter(b, b.createString('many'), 2n ** 64n - 1n)]);
+
+		return HostStats.createHostStats(b, HostStats.createInstancesVector(b, [InstanceStats.createInstanceStats(b, 1, 0, 5n, 0n, 0n, 0n, 0n, counters)]));
+	});
+
+	t.match(decodeFrame(withoutPrefix(frame)), {
+		body: { instances: [{ packets: 5, counters: new Map([['many', Number.MAX_SAFE_INTEGER]]) }] },
+	});
+});
+
+t.test('a message of a type that this version does not know is passed over', async (t) => {
+	t.equal(decodeFrame(withoutPrefix(frameOf(0, 200 as Body, (b) => Log.createLog(b, 0, b.createString(''))))), undefined);
+});
+
+t.test('a message that lacks its id is refused', async (t) => {
+	const frame = frameOf(0, Body.AttachmentStateChanged, (b) => AttachmentStateChanged.createAttachmentStateChanged(b, 0, 1));
+
+	t.throws(() => decodeFrame(withoutPrefix(frame)), { name: 'ProtocolError', message: /AttachmentStateChanged lacks an id/ });
+});
+
+t.test('a message without a body is refused', async (t) => {
+	const builder = new flatbuffers.Builder();
+
+	Envelope.finishEnvelopeBuffer(builder, Envelope.createEnvelope(builder, 1, 0, Body.Welcome, 0));
+	t.throws(() => decodeFrame(builder.asUint8Array()), { name: 'ProtocolError', message: /Welcome has no body/ });
+});
+
+t.test('bytes that are no FlatBuffer of ours are refused', async (t) => {
+	for (const bytes of [Buffer.alloc(0), Buffer.from('short'), Buffer.alloc(64), Buffer.alloc(64, 0xff)]) {
+		t.throws(() => decodeFrame(bytes), { name: 'ProtocolError', code: 'MPH_ERR_PROTOCOL' });
+	}
+});
+
+t.test('a vector that claims more elements than the frame has bytes is refused before it is walked', async (t) => {
+	const frame = frameOf(1, Body.HostStats, (b) => HostStats.createHostStats(b, HostStats.createInstancesVector(b, [])));
+	const bent = Buffer.from(withoutPrefix(frame));
+
+	// What is written first stands last: the vector's length (it has no elements), then padding.
+	bent.fill(0x7f, bent.length - 8);
+	t.throws(() => decodeFrame(bent), { name: 'ProtocolError', message: /claims to hold more/ });
+});
+
+t.test('a frame whose offsets all lead to one long vector is refused', async (t) => {
+	const frame = frameOf(1, Body.HostStats, (b) => {
+		const counter = Counter.createCounter(b, b.createString('x'.repeat(1_000)), 1n);
+		const counters = InstanceStats.createCountersVector(b, new Array<number>(1_000).fill(counter));
+		const instance = InstanceStats.createInstanceStats(b, 1, 0, 0n, 0n, 0n, 0n, 0n, counters);
+
+		return HostStats.createHostStats(b, HostStats.createInstancesVector(b, new Array<number>(1_000).fill(instance)));
+	});
+
+	t.throws(() => decodeFrame(withoutPrefix(frame)), { name: 'ProtocolError', message: /claims to hold more/ });
+});
+
+t.test('random damage never does more than end the connection', async (t) => {
+	const frames = [welcome(1, 1, 1, 1, '3.27.1'), stats(2, new Map([['a', 1], ['b', 2]])), failure(3, 1, 'no')].map(withoutPrefix);
+	let seed = 1;
+	const random = (below: number): number => {
+		seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
+
+		return seed % below;
+	};
+
+	for (let round = 0; round < 20_000; round++) {
+		const bent = Buffer.from(frames[round % frames.length]!);
+
+		for (let flips = 0; flips < 3; flips++) {
+			bent[random(bent.length)] = random(256);
+		}
+		try {
+			decodeFrame(bent);
+		} catch (error) {
+			if (!(error instanceof ProtocolError)) {
+				throw error;
+			}
+		}
+	}
+	t.pass('20,000 damaged frames');
+});

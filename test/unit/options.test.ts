@@ -1,0 +1,157 @@
+import { pathToFileURL } from 'node:url';
+import t from 'tap';
+
+import { defaults } from '../../src/defaults.ts';
+import { parseAttachOptions, parsePluginHostOptions, parsePluginOptions, parseRingSizes } from '../../src/options.ts';
+import { StandInRouter, standInMediasoup } from '../helpers/stand-in-worker.ts';
+
+const mediasoup = standInMediasoup();
+const router = new StandInRouter('router-1');
+
+const unknownOption = (message: RegExp) => ({ name: 'InvalidOptionError', code: 'MPH_ERR_UNKNOWN_OPTION', message });
+const wrongType = (message: RegExp) => ({ name: 'InvalidOptionError', code: 'MPH_ERR_OPTION_TYPE', message });
+const wrongValue = (message: RegExp) => ({ name: 'InvalidOptionError', code: 'MPH_ERR_OPTION_VALUE', message });
+
+t.test('bad options are TypeErrors', async (t) => {
+	for (const options of [undefined, { router, bogus: 1 }, { router, deadlineMs: -1 }]) {
+		try {
+			parseAttachOptions(options);
+			t.fail('it threw nothing');
+		} catch (error) {
+			t.ok(error instanceof TypeError);
+		}
+	}
+});
+
+t.test('an unknown option is named, and so are those that exist', async (t) => {
+	t.throws(() => parseAttachOptions({ router, deadline: 5 }), unknownOption(/attach\(\): unknown option "deadline"; known are .*deadlineMs/));
+	t.throws(() => parsePluginOptions({ file: 'a.so', standby: true }), unknownOption(/createPlugin\(\): unknown option "standby"/));
+	t.throws(() => parsePluginHostOptions({ mediasoup, tmp: '/tmp' }), unknownOption(/createPluginHost\(\): unknown option "tmp"/));
+	t.throws(() => parseRingSizes({ ringSize: 1 }), unknownOption(/configureRouter\(\): unknown option "ringSize"/));
+});
+
+t.test('options must be an object', async (t) => {
+	for (const options of [undefined, null, 'x', 5, [], () => {}]) {
+		t.throws(() => parsePluginHostOptions(options), wrongType(/options are .*must be an object/));
+	}
+});
+
+t.test('an option of undefined counts as absent', async (t) => {
+	t.match(parseAttachOptions({ router, mode: undefined, deadlineMs: undefined }), { mode: 'observe', deadlineMs: 10 });
+});
+
+t.test('what is left out is as the defaults say', async (t) => {
+	t.match(parseAttachOptions({ router }), { ...defaults.attach, producerId: undefined, contextJson: '{}', appData: {} });
+	t.match(parsePluginOptions({ file: 'a.so' }), { configJson: '{}', crashBudget: defaults.crashBudget, appData: {} });
+	t.match(parsePluginHostOptions({ mediasoup }), { timeoutMs: defaults.timeoutMs, dir: undefined });
+	t.same(parseRingSizes({}), { packetRingSize: 0, verdictRingSize: 0 });
+});
+
+t.test('what is given arrives', async (t) => {
+	const settings = parseAttachOptions({
+		...{ router, producerId: 'p', kinds: ['video'], pipe: true, mode: 'filter', order: -3, deadlineMs: 2.5 },
+		...{ onTimeout: 'drop', onAbsent: 'drop', onOverflow: 'drop', context: { room: 42 }, appData: { a: 1 } },
+	});
+
+	t.match(settings, {
+		...{ router, producerId: 'p', kinds: ['video'], pipe: true, mode: 'filter', order: -3, deadlineMs: 2.5 },
+		...{ onTimeout: 'drop', onAbsent: 'drop', onOverflow: 'drop', contextJson: '{"room":42}', appData: { a: 1 } },
+	});
+});
+
+t.test('the mediasoup module is needed and recognised', async (t) => {
+	t.throws(() => parsePluginHostOptions({}), wrongType(/option "mediasoup" is missing; it must be the mediasoup module/));
+	t.throws(() => parsePluginHostOptions({ mediasoup: { version: '3' } }), wrongType(/"mediasoup"/));
+	t.throws(() => parsePluginHostOptions({ mediasoup: 'mediasoup' }), wrongType(/"mediasoup" is 'mediasoup'/));
+});
+
+t.test('a logger may lack levels but not have wrong ones', async (t) => {
+	const lines: string[] = [];
+	const { logger } = parsePluginHostOptions({ mediasoup, logger: { warn: (line: string) => lines.push(line) } });
+
+	logger.debug('nobody hears it');
+	logger.warn('hot');
+	t.same(lines, ['hot']);
+	t.throws(() => parsePluginHostOptions({ mediasoup, logger: { warn: 'loud' } }), wrongType(/option "logger"/));
+	parsePluginHostOptions({ mediasoup, logger: console });
+});
+
+t.test('a plugin file is a path or a file: URL', async (t) => {
+	t.equal(parsePluginOptions({ file: '/a/b.so' }).file, '/a/b.so');
+	t.equal(parsePluginOptions({ file: 'b.so' }).file, `${process.cwd()}/b.so`);
+	t.equal(parsePluginOptions({ file: pathToFileURL('/a/b c.so') }).file, '/a/b c.so');
+	t.throws(() => parsePluginOptions({}), wrongType(/option "file" is missing/));
+	t.throws(() => parsePluginOptions({ file: 5 }), wrongType(/option "file" is 5/));
+	t.throws(() => parsePluginOptions({ file: '' }), wrongValue(/option "file" is ''/));
+	t.throws(() => parsePluginOptions({ file: new URL('http://host/b.so') }), wrongValue(/file: URL/));
+});
+
+t.test('config and context must be expressible in JSON', async (t) => {
+	const circle: Record<string, unknown> = {};
+
+	circle['self'] = circle;
+	t.throws(() => parsePluginOptions({ file: 'a.so', config: circle }), wrongType(/option "config" .*JSON/));
+	t.throws(() => parsePluginOptions({ file: 'a.so', config: { big: 1n } }), wrongType(/option "config" .*JSON/));
+	t.throws(() => parseAttachOptions({ router, context: () => {} }), wrongType(/option "context" .*JSON/));
+	t.throws(() => parseAttachOptions({ router, context: 'x'.repeat(600_000) }), wrongValue(/at most 524288 bytes/));
+	t.equal(parsePluginOptions({ file: 'a.so', config: [1, 'two', null] }).configJson, '[1,"two",null]');
+});
+
+t.test('a deadline is above 0 and at most ten seconds', async (t) => {
+	for (const deadlineMs of [0, -1, -0.5, 10_001, Infinity, NaN, 0.0001]) {
+		t.throws(() => parseAttachOptions({ router, deadlineMs }), wrongValue(/option "deadlineMs" is .*from 0\.001 to 10000/));
+	}
+	t.throws(() => parseAttachOptions({ router, deadlineMs: '10' }), wrongType(/option "deadlineMs" is '10'/));
+	t.equal(parseAttachOptions({ router, deadlineMs: 10_000 }).deadlineMs, 10_000);
+});
+
+t.test('kinds are audio, video or both, in any order', async (t) => {
+	t.same(parseAttachOptions({ router, kinds: ['video', 'audio'] }).kinds, ['audio', 'video']);
+	t.throws(() => parseAttachOptions({ router, kinds: [] }), wrongValue(/option "kinds"/));
+	t.throws(() => parseAttachOptions({ router, kinds: ['data'] }), wrongValue(/option "kinds"/));
+	t.throws(() => parseAttachOptions({ router, kinds: 'audio' }), wrongType(/option "kinds"/));
+});
+
+t.test('modes and policies are of the known ones', async (t) => {
+	t.throws(() => parseAttachOptions({ router, mode: 'divert' }), wrongValue(/option "mode" is 'divert'; it must be "observe" or "filter"/));
+	t.throws(() => parseAttachOptions({ router, mode: 1 }), wrongType(/option "mode"/));
+	t.throws(() => parseAttachOptions({ router, mode: 'filter', onAbsent: 'hold' }), wrongValue(/option "onAbsent"/));
+	t.throws(() => parseAttachOptions({ router, pipe: 'yes' }), wrongType(/option "pipe"/));
+	t.throws(() => parseAttachOptions({ router, order: 1.5 }), wrongValue(/option "order"/));
+	t.throws(() => parseAttachOptions({ router, order: 2 ** 31 }), wrongValue(/option "order"/));
+});
+
+t.test('an observer cannot drop, and is told why', async (t) => {
+	for (const policy of ['onTimeout', 'onAbsent', 'onOverflow']) {
+		t.throws(() => parseAttachOptions({ router, [policy]: 'drop' }), wrongValue(new RegExp(`option "${policy}".*never holds one back.*filter`)));
+		t.match(parseAttachOptions({ router, [policy]: 'accept' }), { [policy]: 'accept' });
+	}
+});
+
+t.test('a target is needed', async (t) => {
+	t.throws(() => parseAttachOptions({}), wrongType(/option "router" is missing; it must be a mediasoup Router \(or give a producerId\)/));
+	t.throws(() => parseAttachOptions({ router: 'router-1' }), wrongType(/"router" must be a mediasoup Router/));
+	t.throws(() => parseAttachOptions({ router: {} }), wrongType(/"router"/));
+	t.throws(() => parseAttachOptions({ producerId: '' }), wrongValue(/option "producerId"/));
+	t.match(parseAttachOptions({ producerId: 'p' }), { router: undefined, producerId: 'p' });
+});
+
+t.test('a ring size is a power of two within the limits', async (t) => {
+	t.same(parseRingSizes({ packetRingSize: 262_144, verdictRingSize: 2 ** 30 }), { packetRingSize: 262_144, verdictRingSize: 2 ** 30 });
+	t.throws(() => parseRingSizes({ packetRingSize: 300_000 }), wrongValue(/option "packetRingSize" is 300000; .*262144 or 524288/));
+	for (const size of [0, -262_144, 131_072, 2 ** 31, 262_144.5, NaN]) {
+		t.throws(() => parseRingSizes({ verdictRingSize: size }), wrongValue(/option "verdictRingSize"/));
+	}
+	t.throws(() => parseRingSizes({ packetRingSize: '4 MiB' }), wrongType(/option "packetRingSize"/));
+});
+
+t.test('appData must be an object', async (t) => {
+	t.throws(() => parseAttachOptions({ router, appData: 'mine' }), wrongType(/option "appData"/));
+	t.throws(() => parsePluginOptions({ file: 'a.so', appData: [] }), wrongType(/option "appData"/));
+});
+
+t.test('counts and times are within their ranges', async (t) => {
+	t.throws(() => parsePluginOptions({ file: 'a.so', crashBudget: 0 }), wrongValue(/option "crashBudget"/));
+	t.throws(() => parsePluginOptions({ file: 'a.so', crashBudget: 1.5 }), wrongValue(/option "crashBudget".*whole number/));
+	t.throws(() => parsePluginHostOptions({ mediasoup, timeoutMs: 0 }), wrongValue(/option "timeoutMs".*above 0/));
+});
