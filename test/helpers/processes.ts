@@ -21,3 +21,6 @@ export function hostScript(line: string): string {
 
 	return file;
 }
+
+/** A host that answers as it should, or as `StandInConfig` in stand-in-host.ts says. */
+export const standInHost = hostScript(`exec "${process.execPath}" "${join(import.meta.dirname, 'stand-in-host.ts')}"`);

@@ -1,0 +1,81 @@
+// Stands in for a host: a real process with the real control channel on descriptor 3, but it connects to no worker and runs no plugin. What
+// it does wrong is told by the plugin's config. Used through `standInHost` in processes.ts.
+
+import { Socket } from 'node:net';
+
+import * as flatbuffers from 'flatbuffers';
+
+import { FrameReader } from '../../src/control/framing.ts';
+import {
+	Body,
+	ConnectWorker,
+	Envelope,
+	ErrorCode,
+	HostStats,
+	LoadPlugin,
+	PluginLoaded,
+	WorkerConnected,
+} from '../../src/generated/control.js';
+import { failure, frameOf } from './worker-messages.ts';
+
+export type StandInConfig = {
+	/** Ends with this code instead of answering LoadPlugin. */
+	readonly exitAtLoad?: number;
+	/** Ends when it has answered ConnectWorker. */
+	readonly exitAtConnect?: number;
+	/** Workers that it cannot connect to. */
+	readonly refuse?: readonly number[];
+	/** Does not end when it is told to. */
+	readonly stubborn?: boolean;
+};
+
+const channel = new Socket({ fd: 3 });
+const reader = new FrameReader();
+let config: StandInConfig = {};
+
+channel.on('end', () => process.exit(0));
+channel.on('data', (chunk) => {
+	for (const frame of reader.push(chunk)) {
+		answer(Envelope.getRootAsEnvelope(new flatbuffers.ByteBuffer(frame)));
+	}
+});
+
+function answer(envelope: Envelope): void {
+	const id = envelope.id();
+
+	switch (envelope.bodyType()) {
+		case Body.LoadPlugin: {
+			config = JSON.parse((envelope.body(new LoadPlugin()) as LoadPlugin).config()!) as StandInConfig;
+
+			if (config.exitAtLoad !== undefined) {
+				process.exit(config.exitAtLoad);
+			}
+			channel.write(frameOf(id, Body.PluginLoaded, (b) => PluginLoaded.createPluginLoaded(b, b.createString('stand-in'), b.createString('1.0.0'), 1)));
+			break;
+		}
+		case Body.ConnectWorker: {
+			const workerPid = (envelope.body(new ConnectWorker()) as ConnectWorker).workerPid();
+
+			if (config.refuse?.includes(workerPid)) {
+				channel.write(failure(id, ErrorCode.System, `worker ${workerPid} is out of reach`));
+				break;
+			}
+			channel.write(frameOf(id, Body.WorkerConnected, (b) => WorkerConnected.createWorkerConnected(b, workerPid)), () => {
+				if (config.exitAtConnect !== undefined) {
+					process.exit(config.exitAtConnect);
+				}
+			});
+			break;
+		}
+		case Body.GetHostStats:
+			channel.write(frameOf(id, Body.HostStats, (b) => HostStats.createHostStats(b, HostStats.createInstancesVector(b, []))));
+			break;
+		case Body.Shutdown:
+			if (!config.stubborn) {
+				process.exit(0);
+			}
+			break;
+		default:
+			channel.write(failure(id, ErrorCode.Malformed, `a stand-in does not take ${Body[envelope.bodyType()]}`));
+	}
+}
