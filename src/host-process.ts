@@ -15,7 +15,7 @@ import type { Reply, RequestType } from './control/control-client.ts';
 import { ConnectionEndedError, ControlClient, FailureReply } from './control/control-client.ts';
 import type { RawInstanceStats } from './control/incoming.ts';
 import type { Outgoing } from './control/outgoing.ts';
-import { HostDiedError, PluginCreateError, PluginHostError, PluginLoadError, UnsupportedError, WorkerRefusedError } from './errors.ts';
+import { HostDiedError, PluginCreateError, PluginHostError, PluginLoadError, ProtocolError, UnsupportedError, WorkerRefusedError } from './errors.ts';
 import { ErrorCode as FailureCode } from './generated/control.js';
 import { LineSplitter } from './line-splitter.ts';
 import type { LogLevel } from './logger.ts';
@@ -78,8 +78,8 @@ export class HostProcess extends EnhancedEventEmitter<HostProcessEvents> {
 		this.#forward(stderr, 'warn');
 		this.#channel = new ControlClient({ socket: channel ?? new Socket().destroy(), peer: this.#describe(), timeoutMs });
 		this.#channel.on('close', (error) => {
-			if (error && !this.#exit) {
-				this.#log('error', `the channel to ${this.#describe()} ended: ${error.message}`);
+			if (error instanceof ProtocolError) {
+				this.emit('log', 'error', error.message);
 			}
 			this.emit('channelclose');
 		});
@@ -169,19 +169,14 @@ export class HostProcess extends EnhancedEventEmitter<HostProcessEvents> {
 	}
 
 	#translate(failure: FailureReply, type: RequestType): PluginHostError {
-		const plugin = `plugin "${this.#pluginFile}"`;
-
+		// The host names the plugin, what is wrong with it and what to do.
 		switch (failure.failureCode) {
 			case FailureCode.PluginFile:
-				return new PluginLoadError('MPH_ERR_PLUGIN_FILE', `${plugin} cannot be loaded: ${failure.message}`, { cause: failure });
+				return new PluginLoadError('MPH_ERR_PLUGIN_FILE', failure.message, { cause: failure });
 			case FailureCode.PluginAbi:
-				return new PluginLoadError(
-					'MPH_ERR_PLUGIN_ABI',
-					`${plugin} does not fit this host: ${failure.message}; build it with the mph_plugin.h of this package`,
-					{ cause: failure },
-				);
+				return new PluginLoadError('MPH_ERR_PLUGIN_ABI', failure.message, { cause: failure });
 			case FailureCode.PluginCreate:
-				return new PluginCreateError('MPH_ERR_PLUGIN_CREATE', `${plugin} failed in create(): ${failure.message}`, { cause: failure });
+				return new PluginCreateError('MPH_ERR_PLUGIN_CREATE', `${failure.message} (${this.#pluginFile})`, { cause: failure });
 			case FailureCode.Version:
 				return new UnsupportedError('MPH_ERR_PROTOCOL_VERSION', `${this.#describe()} refused ${type}: ${failure.message}`, {
 					cause: failure,

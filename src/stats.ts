@@ -66,6 +66,7 @@ export type PluginInWorkerStats = {
 
 /** The plugin's instance for one worker and shard, as its host counts. A new host starts at 0. */
 export type InstanceStats = {
+	/** 0: made when the plugin was loaded, for the first worker to come. */
 	readonly workerPid: number;
 	readonly shard: number;
 	readonly packets: number;

@@ -315,8 +315,8 @@ class BodyDecoder {
 	}
 
 	#vector<T>(length: number, read: (index: number) => T | null): T[] {
-		// No element takes less than an offset's four bytes.
-		this.#spend(length * 4);
+		// No element takes less than an offset's four bytes. (FlatBuffers reads the length as a signed number.)
+		this.#spend((length >>> 0) * 4);
 
 		return Array.from({ length }, (_, index) => read(index)).filter((element) => element !== null);
 	}

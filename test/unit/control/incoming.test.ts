@@ -58,11 +58,14 @@ t.test('bytes that are no FlatBuffer of ours are refused', async (t) => {
 
 t.test('a vector that claims more elements than the frame has bytes is refused before it is walked', async (t) => {
 	const frame = frameOf(1, Body.HostStats, (b) => HostStats.createHostStats(b, HostStats.createInstancesVector(b, [])));
-	const bent = Buffer.from(withoutPrefix(frame));
 
-	// What is written first stands last: the vector's length (it has no elements), then padding.
-	bent.fill(0x7f, bent.length - 8);
-	t.throws(() => decodeFrame(bent), { name: 'ProtocolError', message: /claims to hold more/ });
+	for (const length of [0x7fffffff, 0x80000000, 0xffffffff]) {
+		const bent = Buffer.from(withoutPrefix(frame));
+
+		// What is written first stands last: the length of the vector, which has no elements.
+		bent.writeUInt32LE(length, bent.length - 4);
+		t.throws(() => decodeFrame(bent), { name: 'ProtocolError', message: /claims to hold more/ });
+	}
 });
 
 t.test('a frame whose offsets all lead to one long vector is refused', async (t) => {
