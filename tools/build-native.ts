@@ -4,22 +4,24 @@
 //   node tools/build-native.ts                       build/native, what everything else uses
 //   node tools/build-native.ts --flavour asan        build/native-asan: AddressSanitizer and UndefinedBehaviorSanitizer
 //   node tools/build-native.ts --flavour tsan        build/native-tsan: ThreadSanitizer
-//   node tools/build-native.ts host-serving …        these targets only, among them those that are not built by default
+//   node tools/build-native.ts host-tests …            these targets only, which need not be built by default
 
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { withLock } from './lib/lock.ts';
 import { repoRoot } from './lib/paths.ts';
 
+// A sanitizer's runtime is found when the program starts, which meson's default of -Wl,--no-undefined does not know.
+const sanitized = ['-Dbuildtype=debugoptimized', '-Db_lundef=false', '-Dcpp_args=-fno-sanitize-recover=undefined'];
+
 const flavours = {
-	// The defaults of the root meson.build.
+	/** As shipped: the defaults of the root meson.build. */
 	release: { dir: 'build/native', mesonOptions: [] },
-	// Meson's default of -Wl,--no-undefined does not go together with the sanitizers' runtimes.
-	asan: { dir: 'build/native-asan', mesonOptions: ['--buildtype=debugoptimized', '-Db_sanitize=address,undefined', '-Db_lundef=false'] },
-	tsan: { dir: 'build/native-tsan', mesonOptions: ['--buildtype=debugoptimized', '-Db_sanitize=thread', '-Db_lundef=false'] },
+	asan: { dir: 'build/native-asan', mesonOptions: [...sanitized, '-Db_sanitize=address,undefined'] },
+	tsan: { dir: 'build/native-tsan', mesonOptions: [...sanitized, '-Db_sanitize=thread'] },
 } as const satisfies Record<string, { dir: string; mesonOptions: readonly string[] }>;
 
 export type NativeFlavour = keyof typeof flavours;
@@ -51,6 +53,8 @@ export async function buildNative({ flavour = 'release', targets = [] }: NativeB
 async function build(buildDir: string, mesonOptions: readonly string[], targets: readonly string[]): Promise<void> {
 	// Meson writes it last, so it is there only after a set-up that worked.
 	if (!existsSync(join(buildDir, 'build.ninja'))) {
+		// What an interrupted set-up has left, meson would take for a finished one.
+		rmSync(buildDir, { recursive: true, force: true });
 		await run('meson', ['setup', ...mesonOptions, buildDir, repoRoot], buildDir);
 	}
 	await run('ninja', ['-C', buildDir, ...targets], buildDir);

@@ -14,14 +14,10 @@ class AlternateStack {
     const stack_t stack{.ss_sp = memory_.get(), .ss_flags = 0, .ss_size = Size};
 
     // Without it an overflow is seen a little later, when the kernel has closed the sockets.
-    static_cast<void>(sigaltstack(&stack, nullptr));
+    static_cast<void>(sigaltstack(&stack, &previous_));
   }
 
-  ~AlternateStack() {
-    const stack_t none{.ss_sp = nullptr, .ss_flags = SS_DISABLE, .ss_size = 0};
-
-    static_cast<void>(sigaltstack(&none, nullptr));
-  }
+  ~AlternateStack() { static_cast<void>(sigaltstack(&previous_, nullptr)); }
 
   AlternateStack(const AlternateStack&) = delete;
   AlternateStack& operator=(const AlternateStack&) = delete;
@@ -31,6 +27,8 @@ class AlternateStack {
   static constexpr size_t Size = 32768;
 
   const std::unique_ptr<std::byte[]> memory_;
+  // A sanitizer's, or none.
+  stack_t previous_{};
 };
 
 }  // namespace mph::host

@@ -54,7 +54,7 @@ void Instance::Create() {
       .config_length = settings_.config.size(),
   };
   const auto fail = [this](const std::string& reason) {
-    return Error(ErrorCode::PluginCreate, std::string("plugin ") + plugin_.name + " could not be created: " + reason);
+    return Error(ErrorCode::PluginCreate, std::string(plugin_.name) + " " + plugin_.version + ": " + reason);
   };
   std::array<char, ErrorTextSize> text{};
   int result = 0;
