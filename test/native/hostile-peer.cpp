@@ -35,6 +35,8 @@ struct HostileRing {
 static void testCursors() {
   const auto refused = [](uint64_t start, uint64_t cursor, const char* name) {
     HostileRing ring(start);
+    // A record that would pass.
+    ring.Header(start % Size, 8, Type::Event);
     ring.cursor = cursor;
     tap::is(ring.Peek_(), Peek::Corrupt, name);
   };

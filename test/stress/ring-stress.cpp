@@ -1,7 +1,7 @@
 // Two rings, two processes (or threads), millions of records, each of them checked byte by byte: order, contents, wrap-around, full rings,
 // aborted claims, and no wake-up lost while both ends fall asleep at random.
 //
-//   ring-stress --records 10000000                     the long form (LONGFORM)
+//   ring-stress --records 10000000                     the long form (20 to 60 seconds)
 //   ring-stress --records 10000000 --threads           the same under ThreadSanitizer (a build of its own)
 //   ring-stress --records 2000000 --ping-pong          one record at a time, where wake-ups get lost
 //

@@ -36,7 +36,7 @@ class RecordWalk {
     ClearBetween(end_, recordEnd);
     // Records do not cross the ring's end, so if this one seems to, padding precedes it: a consumer may have skipped that and stand behind
     // it.
-    const uint64_t lap = (recordEnd - 1) & ~static_cast<uint64_t>(size_ - 1);
+    const uint64_t lap = recordEnd & ~static_cast<uint64_t>(size_ - 1);
     if (lap > end_) {
       Set(lap);
     }

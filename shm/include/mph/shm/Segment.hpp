@@ -24,8 +24,8 @@ namespace mph::shm {
 
 enum class Access : uint8_t { ReadOnly, ReadWrite };
 
-// OnTouch: a page is allocated when it is first used, once per page and process, and a ring that never sees a packet costs no memory.
-// AtOnce: the kernel allocates and maps all pages before the call returns, which takes a while (measured: 0.3 ms per MiB) and the memory.
+// OnTouch: a page is allocated when it is first used, which costs its user about 2.5 µs, once; a ring that never sees a packet takes no
+// memory. AtOnce: all pages before the call returns, about 0.6 ms per MiB for the one who creates and 0.1 for the one who opens.
 enum class Prefault : uint8_t { OnTouch, AtOnce };
 
 class Segment {
