@@ -194,27 +194,29 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 
 		this.#place.add(this, settings.producerId);
 
+		const attached = this.#place.link.attach(
+			{
+				attachmentId: this.#id,
+				pluginId: this.#pluginId,
+				routerId: this.routerId,
+				producerId: settings.producerId,
+				audio: settings.kinds.includes('audio'),
+				video: settings.kinds.includes('video'),
+				pipe: settings.pipe,
+				mode: modeCodes[settings.mode],
+				order: settings.order,
+				deadlineUs: Math.round(settings.deadlineMs * 1000),
+				onTimeout: policyCodes[settings.onTimeout],
+				onAbsent: policyCodes[settings.onAbsent],
+				onOverflow: policyCodes[settings.onOverflow],
+				context: settings.contextJson,
+			},
+			this,
+		);
+
 		try {
-			await this.#place.link.attach(
-				{
-					attachmentId: this.#id,
-					pluginId: this.#pluginId,
-					routerId: this.routerId,
-					producerId: settings.producerId,
-					audio: settings.kinds.includes('audio'),
-					video: settings.kinds.includes('video'),
-					pipe: settings.pipe,
-					mode: modeCodes[settings.mode],
-					order: settings.order,
-					deadlineUs: Math.round(settings.deadlineMs * 1000),
-					onTimeout: policyCodes[settings.onTimeout],
-					onAbsent: policyCodes[settings.onAbsent],
-					onOverflow: policyCodes[settings.onOverflow],
-					context: settings.contextJson,
-				},
-				this,
-			);
-			await this.#activated.promise;
+			// What closes it need not wait for the worker's answer.
+			await Promise.race([this.#activated.promise, attached.then(() => this.#activated.promise)]);
 		} catch (error) {
 			// What closed it meanwhile says more than the worker's answer to a request that came too late.
 			if (this.#closed) {

@@ -1,0 +1,442 @@
+// For every code that the library exports, what triggers it. test/unit/errors.test.ts runs what needs no real worker, and fails for a code
+// that has no case; test/integration/bad-input.test.ts runs the rest, and looks whether calls stayed as they were.
+
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import * as mediasoup from 'mediasoup';
+import type { types } from 'mediasoup';
+
+import { directoryVariable } from '../../src/app-dir.ts';
+import { Body, ErrorCode as FailureCode } from '../../src/generated/control.js';
+import { createPluginHost } from '../../src/index.ts';
+import { PluginHost } from '../../src/plugin-host.ts';
+import type { ErrorCode, Plugin, PluginHostOptions } from '../../src/types.ts';
+import { findWorkerBin } from '../../src/worker-bin.ts';
+import { fixturePlugin } from './binaries.ts';
+import { mediaCodecs } from './call.ts';
+import { hostScript, standInHost } from './processes.ts';
+import type { StandInOptions } from './stand-in-worker.ts';
+import { StandInRouter, StandInWorker, standInMediasoup } from './stand-in-worker.ts';
+import type { Request } from './worker-messages.ts';
+import { failure, ok, welcome } from './worker-messages.ts';
+
+/** What a case that needs a real worker finds: an open plugin host with a plugin, a worker with a router. */
+export type World = {
+	readonly pluginHost: PluginHost;
+	readonly worker: types.Worker;
+	readonly router: types.Router;
+	readonly plugin: Plugin;
+};
+
+export type ErrorCase = {
+	readonly code: ErrorCode;
+	readonly title: string;
+	/** The value that the message must name. */
+	readonly names: RegExp;
+};
+
+export type CaseWithoutWorker = ErrorCase & {
+	/** Must reject. */
+	readonly run: () => Promise<unknown>;
+};
+
+export type CaseWithWorker = ErrorCase & {
+	/** Must reject. */
+	readonly run: (world: World) => Promise<unknown>;
+};
+
+/** These need nothing but sockets and processes. */
+export const casesWithoutWorker: readonly CaseWithoutWorker[] = [
+	{
+		code: 'MPH_ERR_UNKNOWN_OPTION',
+		title: 'an option that does not exist',
+		names: /"bogus"/,
+		run: () => createPluginHost({ mediasoup, bogus: true } as PluginHostOptions),
+	},
+	{
+		code: 'MPH_ERR_OPTION_TYPE',
+		title: 'an option of the wrong type',
+		names: /"dir" is 5/,
+		run: () => createPluginHost({ mediasoup, dir: 5 } as unknown as PluginHostOptions),
+	},
+	{
+		code: 'MPH_ERR_OPTION_VALUE',
+		title: 'an option out of range',
+		names: /"timeoutMs" is -1/,
+		run: () => createPluginHost({ mediasoup, timeoutMs: -1 }),
+	},
+	{
+		code: 'MPH_ERR_PLATFORM',
+		title: 'another platform than Linux',
+		names: /"darwin"/,
+		run: () => PluginHost.open({ mediasoup }, 'darwin'),
+	},
+	{
+		code: 'MPH_ERR_DIR',
+		title: 'a directory that cannot be written to',
+		// Not even root can make a directory there.
+		names: /"\/proc\/self"/,
+		run: () => createPluginHost({ mediasoup, dir: '/proc/self' }),
+	},
+	{
+		code: 'MPH_ERR_WORKER_BIN',
+		title: 'a worker binary that is not there',
+		names: /"\/nowhere\/mediasoup-worker"/,
+		run: () => createPluginHost({ mediasoup, workerBin: '/nowhere/mediasoup-worker' }),
+	},
+	{
+		code: 'MPH_ERR_HOST_BIN',
+		title: 'a native host that is not there',
+		names: /"\/nowhere\/host"/,
+		run: () => createPluginHost({ mediasoup, hostBin: '/nowhere/host' }),
+	},
+	{
+		code: 'MPH_ERR_ALREADY_OPEN',
+		title: 'a second plugin host in one process',
+		names: /one/,
+		run: () => opened({}, () => createPluginHost({ mediasoup })),
+	},
+	{
+		code: 'MPH_ERR_CLOSED',
+		title: 'a closed plugin host',
+		names: /createPlugin\(\)/,
+		run: () =>
+			opened({}, (pluginHost) => {
+				pluginHost.close();
+
+				return pluginHost.createPlugin({ file: fixturePlugin('accept-all') });
+			}),
+	},
+	{
+		code: 'MPH_ERR_CLOSED',
+		title: 'a closed plugin',
+		names: /attach\(\)/,
+		run: () =>
+			attached({}, async (plugin, router) => {
+				plugin.close();
+				await plugin.attach({ router });
+			}),
+	},
+	{
+		code: 'MPH_ERR_CLOSED',
+		title: 'a closed attachment',
+		names: /pause\(\)/,
+		run: () =>
+			attached({}, async (plugin, router) => {
+				const attachment = await plugin.attach({ router });
+
+				attachment.close();
+				await attachment.pause();
+			}),
+	},
+	{
+		code: 'MPH_ERR_PLUGIN_FILE',
+		title: 'a plugin file that is missing',
+		names: /\/nowhere\/plugin\.so/,
+		run: () => opened({}, (pluginHost) => pluginHost.createPlugin({ file: '/nowhere/plugin.so' })),
+	},
+	{
+		code: 'MPH_ERR_PLUGIN_FILE',
+		title: 'a plugin file that is no shared object',
+		names: /text\.so/,
+		run: () => opened({}, (pluginHost) => pluginHost.createPlugin({ file: textFile() })),
+	},
+	{
+		code: 'MPH_ERR_PLUGIN_FILE',
+		title: 'a plugin file of no known kind',
+		names: /"\/etc\/passwd"/,
+		run: () => opened({}, (pluginHost) => pluginHost.createPlugin({ file: '/etc/passwd' })),
+	},
+	{
+		code: 'MPH_ERR_PLUGIN_FILE',
+		title: 'a plugin file that is a directory',
+		names: /directory\.so/,
+		run: () => opened({}, (pluginHost) => pluginHost.createPlugin({ file: directory() })),
+	},
+	{
+		code: 'MPH_ERR_PLUGIN_ABI',
+		title: 'a plugin of another ABI version',
+		names: /wrong-abi\.so has ABI version 99/,
+		run: () => opened({}, (pluginHost) => pluginHost.createPlugin({ file: fixturePlugin('wrong-abi') })),
+	},
+	{
+		code: 'MPH_ERR_PLUGIN_CREATE',
+		title: 'a plugin that throws in create',
+		names: /throws-in-create/,
+		run: () => opened({}, (pluginHost) => pluginHost.createPlugin({ file: fixturePlugin('throws-in-create') })),
+	},
+	{
+		code: 'MPH_ERR_PLUGIN_KIND',
+		title: 'a plugin in JavaScript',
+		names: /plugin\.mjs/,
+		run: () => opened({}, (pluginHost) => pluginHost.createPlugin({ file: '/some/plugin.mjs' })),
+	},
+	{
+		code: 'MPH_ERR_HOST_DIED',
+		title: 'a host that ends while it loads the plugin',
+		names: /exited with code 3/,
+		run: () => opened({ hostBin: hostScript('exit 3') }, (pluginHost) => pluginHost.createPlugin({ file: fixturePlugin('accept-all') })),
+	},
+	{
+		code: 'MPH_ERR_TIMEOUT',
+		title: 'a host that does not answer',
+		names: /LoadPlugin within 50 ms/,
+		run: () =>
+			opened({ hostBin: hostScript('exec sleep 1000'), timeoutMs: 50 }, (pluginHost) => pluginHost.createPlugin({ file: fixturePlugin('accept-all') })),
+	},
+	{
+		code: 'MPH_ERR_TIMEOUT',
+		title: 'an attachment that no host serves in time',
+		names: /router-1 did not become active within 2000 ms/,
+		// It also has to do for starting the host.
+		run: () =>
+			attached({ answers: { [Body.Attach]: ({ id }) => ok(id) } }, (plugin, router) => plugin.attach({ router }), { timeoutMs: 2_000 }),
+	},
+	{
+		code: 'MPH_ERR_STOCK_WORKER',
+		title: 'a worker that does not listen',
+		names: /worker \d+ does not support plugins: .*pluginHost\.workerBin/,
+		run: async () => {
+			const stock = standInMediasoup();
+
+			return opened({ mediasoup: stock, hostBin: standInHost }, async (pluginHost) => {
+				const plugin = await pluginHost.createPlugin({ file: fixturePlugin('accept-all') });
+				const worker = await StandInWorker.create(stock, undefined);
+
+				await plugin.attach({ router: worker.createRouter('router-1') });
+			});
+		},
+	},
+	{
+		code: 'MPH_ERR_VERSION_MISMATCH',
+		title: 'a worker of another mediasoup version',
+		names: /mediasoup 3\.26\.0.*3\.27\.1/,
+		run: () => attached({ mediasoupVersion: '3.26.0' }, (plugin, router) => plugin.attach({ router })),
+	},
+	{
+		code: 'MPH_ERR_PROTOCOL_VERSION',
+		title: 'a worker of another protocol version',
+		names: /control protocol 2 .*1/,
+		run: () => attached({ answers: { [Body.Hello]: ({ id }) => welcome(id, 2, 1, 1, '3.27.1') } }, (plugin, router) => plugin.attach({ router })),
+	},
+	{
+		code: 'MPH_ERR_PROTOCOL_VERSION',
+		title: 'a worker that refuses our protocol version',
+		names: /only version 7/,
+		run: () =>
+			attached({ answers: { [Body.Hello]: ({ id }) => failure(id, FailureCode.Version, 'only version 7') } }, (plugin, router) =>
+				plugin.attach({ router }),
+			),
+	},
+	{
+		code: 'MPH_ERR_PROTOCOL',
+		title: 'a worker that does not speak the protocol',
+		names: /worker \d+ broke the control protocol/,
+		run: () => attached({ answers: { [Body.Hello]: () => Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n') } }, (plugin, router) => plugin.attach({ router })),
+	},
+	{
+		code: 'MPH_ERR_WORKER_REFUSED',
+		title: 'a worker whose token is another one',
+		names: /wrong controller token/,
+		run: () =>
+			attached({ answers: { [Body.Hello]: ({ id }) => failure(id, FailureCode.Forbidden, 'wrong controller token') } }, (plugin, router) =>
+				plugin.attach({ router }),
+			),
+	},
+	{
+		code: 'MPH_ERR_WORKER_BUDGET',
+		title: 'a worker that has no room for one more ring',
+		names: /4096 pairs/,
+		run: () =>
+			attached({ answers: { [Body.Attach]: ({ id }) => failure(id, FailureCode.Budget, 'its budget is 4096 pairs') } }, (plugin, router) =>
+				plugin.attach({ router }),
+			),
+	},
+	{
+		code: 'MPH_ERR_WORKER_CLOSED',
+		title: 'a worker that dies before it answers',
+		names: /worker \d+ closed or died/,
+		run: () =>
+			attached({ answers: { [Body.Attach]: (_, worker) => (worker.hangUp(), undefined) } }, (plugin, router) => plugin.attach({ router })),
+	},
+	{
+		code: 'MPH_ERR_ROUTER_CLOSED',
+		title: 'a router that is closed',
+		names: /router-1 is closed/,
+		run: () =>
+			attached({}, (plugin, router) => {
+				router.close();
+
+				return plugin.attach({ router });
+			}),
+	},
+	{
+		code: 'MPH_ERR_ROUTER_CLOSED',
+		title: 'a router that closes meanwhile',
+		names: /router-1 closed/,
+		run: () =>
+			attached({ answers: { [Body.Attach]: () => undefined } }, (plugin, router, worker) => {
+				worker.events.on('request', ({ type }: Request) => type === Body.Attach && router.close());
+
+				return plugin.attach({ router });
+			}),
+	},
+	{
+		code: 'MPH_ERR_ROUTER_NOT_FOUND',
+		title: 'a router of a worker that was not adopted',
+		names: /elsewhere/,
+		run: () => attached({}, (plugin) => plugin.attach({ router: new StandInRouter('elsewhere') })),
+	},
+	{
+		code: 'MPH_ERR_PRODUCER_NOT_FOUND',
+		title: 'a producer that nobody knows',
+		names: /producer-9/,
+		run: () => attached({}, (plugin) => plugin.attach({ producerId: 'producer-9' })),
+	},
+	{
+		code: 'MPH_ERR_PRODUCER_CLOSED',
+		title: 'a producer that closes meanwhile',
+		names: /producer-1 closed/,
+		run: () =>
+			attached({ answers: { [Body.Attach]: () => undefined } }, (plugin, router, worker) => {
+				const producer = router.produce('producer-1');
+
+				worker.events.on('request', ({ type }: Request) => type === Body.Attach && producer.close());
+
+				return plugin.attach({ producerId: 'producer-1' });
+			}),
+	},
+];
+
+/** These need our worker. */
+export const casesWithWorker: readonly CaseWithWorker[] = [
+	{
+		code: 'MPH_ERR_STOCK_WORKER',
+		title: "a worker that is mediasoup's own",
+		names: /worker \d+ does not support plugins/,
+		run: async ({ plugin }) => {
+			const stock = await createStockWorker();
+
+			try {
+				await plugin.attach({ router: await stock.createRouter({ mediaCodecs }) });
+			} finally {
+				stock.close();
+			}
+		},
+	},
+	{
+		code: 'MPH_ERR_ROUTER_CLOSED',
+		title: 'a router that was closed',
+		names: /router [0-9a-f-]{36} is closed/,
+		run: async ({ plugin, worker }) => {
+			const router = await worker.createRouter({ mediaCodecs });
+
+			router.close();
+			await plugin.attach({ router });
+		},
+	},
+	{
+		code: 'MPH_ERR_PRODUCER_NOT_FOUND',
+		title: 'a producer that the router does not have',
+		names: /no-such-producer/,
+		run: ({ plugin, router }) => plugin.attach({ router, producerId: 'no-such-producer' }),
+	},
+	{
+		code: 'MPH_ERR_ROUTER_NOT_FOUND',
+		title: 'ring sizes for a router that nobody knows',
+		names: /elsewhere/,
+		run: ({ pluginHost }) => pluginHost.configureRouter(new StandInRouter('elsewhere'), { packetRingSize: 2 ** 20 }),
+	},
+	{
+		code: 'MPH_ERR_OPTION_VALUE',
+		title: 'a ring size that is no power of two',
+		names: /"packetRingSize" is 300000/,
+		run: ({ pluginHost, router }) => pluginHost.configureRouter(router, { packetRingSize: 300_000 }),
+	},
+	{
+		code: 'MPH_ERR_PLUGIN_CREATE',
+		title: 'a plugin whose create fails',
+		names: /fails-in-create/,
+		run: ({ pluginHost }) => pluginHost.createPlugin({ file: fixturePlugin('fails-in-create') }),
+	},
+	{
+		code: 'MPH_ERR_PLUGIN_FILE',
+		title: 'a plugin that is no shared object',
+		names: /text\.so/,
+		run: ({ pluginHost }) => pluginHost.createPlugin({ file: textFile() }),
+	},
+	{
+		code: 'MPH_ERR_WORKER_CLOSED',
+		title: 'a worker that was killed',
+		names: /worker \d+ closed or died/,
+		run: async ({ plugin, pluginHost }) => {
+			const worker = await mediasoup.createWorker({ workerBin: pluginHost.workerBin });
+			const router = await worker.createRouter({ mediaCodecs });
+			const attaching = plugin.attach({ router });
+
+			process.kill(worker.pid, 'SIGKILL');
+			await attaching;
+		},
+	},
+];
+
+async function opened<T>(options: Partial<PluginHostOptions>, run: (pluginHost: PluginHost) => Promise<T>): Promise<T> {
+	const pluginHost = await createPluginHost({ mediasoup, ...options });
+
+	try {
+		return await run(pluginHost);
+	} finally {
+		pluginHost.close();
+	}
+}
+
+/** With a plugin whose host does nothing, and a worker that stands in with a router in it. */
+async function attached<T>(
+	options: StandInOptions,
+	run: (plugin: Plugin, router: StandInRouter, worker: StandInWorker) => Promise<T>,
+	hostOptions: Partial<PluginHostOptions> = {},
+): Promise<T> {
+	const module = standInMediasoup();
+
+	return opened({ mediasoup: module, hostBin: standInHost, ...hostOptions }, async (pluginHost) => {
+		const worker = await StandInWorker.create(module, (await pluginHost.dump()).dir, options);
+		const router = worker.createRouter('router-1');
+
+		try {
+			return await run(await pluginHost.createPlugin({ file: fixturePlugin('accept-all') }), router, worker);
+		} finally {
+			worker.close();
+		}
+	});
+}
+
+/** Without the variable our worker is as good as mediasoup's own. */
+async function createStockWorker(): Promise<types.Worker> {
+	const dir = process.env[directoryVariable];
+
+	delete process.env[directoryVariable];
+
+	try {
+		return await mediasoup.createWorker({ workerBin: findWorkerBin(undefined) });
+	} finally {
+		process.env[directoryVariable] = dir;
+	}
+}
+
+function textFile(): string {
+	const file = join(mkdtempSync(join(tmpdir(), 'mph-test-')), 'text.so');
+
+	writeFileSync(file, 'this is no shared object');
+
+	return file;
+}
+
+function directory(): string {
+	const path = join(mkdtempSync(join(tmpdir(), 'mph-test-')), 'directory.so');
+
+	mkdirSync(path);
+
+	return path;
+}
