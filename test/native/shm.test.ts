@@ -1,27 +1,25 @@
 // Runs the unit tests of shm/, as shipped and under sanitizers. Each is a program that speaks TAP itself.
 
+import { join } from 'node:path';
 import t from 'tap';
 
-import { buildNative, type Flavour } from './build.ts';
+import { buildNative, type NativeFlavour } from '../../tools/build-native.ts';
 
 const all = ['layout', 'segment', 'ring', 'hostile-peer', 'record-walk', 'doorbell', 'link'];
-const runs: readonly (readonly [Flavour, readonly string[]])[] = [
-	['native', all],
-	['native-asan', all],
+const runs: readonly (readonly [NativeFlavour, readonly string[]])[] = [
+	['release', all],
+	['asan', all],
 	// The one that has two threads.
-	['native-tsan', ['hostile-peer']],
+	['tsan', ['hostile-peer']],
 ];
 
 // Compiling takes its time on a machine that does it for the first time.
 t.setTimeout(600_000);
 
 for (const [flavour, names] of runs) {
-	const pathOf = await buildNative(
-		flavour,
-		names.map((name) => `test-${name}`),
-	);
+	const dir = await buildNative({ flavour, targets: names.map((name) => `test/native/test-${name}`) });
 
 	for (const name of names) {
-		await t.spawn(pathOf(`test-${name}`), [], {}, `${name} (${flavour})`);
+		await t.spawn(join(dir, `test/native/test-${name}`), [], {}, `${name} (${flavour})`);
 	}
 }

@@ -3,16 +3,17 @@
 
 import { execFile } from 'node:child_process';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import t from 'tap';
 
-import { buildNative } from '../native/build.ts';
+import { buildNative, type NativeFlavour } from '../../tools/build-native.ts';
 
 // Compiling takes its time on a machine that does it for the first time.
 t.setTimeout(600_000);
 
-const native = await buildNative('native', ['ring-stress', 'ring-stress-weak-sleep-fence']);
-const asan = await buildNative('native-asan', ['ring-stress']);
-const tsan = await buildNative('native-tsan', ['ring-stress', 'ring-stress-weak-publish-order', 'ring-stress-weak-release-order']);
+const native = await build('release', ['ring-stress', 'ring-stress-weak-sleep-fence']);
+const asan = await build('asan', ['ring-stress']);
+const tsan = await build('tsan', ['ring-stress', 'ring-stress-weak-publish-order', 'ring-stress-weak-release-order']);
 
 await t.spawn(native('ring-stress'), ['--records', '300000'], {}, 'between two processes, records of up to 64 KiB');
 await t.spawn(
@@ -26,7 +27,7 @@ await t.spawn(asan('ring-stress'), ['--records', '100000'], {}, 'between two pro
 await t.spawn(tsan('ring-stress'), ['--records', '30000', '--threads'], {}, 'between two threads under ThreadSanitizer');
 await t.spawn(
 	tsan('ring-stress'),
-	['--records', '20000', '--threads', '--ping-pong'],
+	['--records', '5000', '--threads', '--ping-pong'],
 	{},
 	'one record at a time, between two threads under ThreadSanitizer',
 );
@@ -52,6 +53,13 @@ await t.test(
 		t.match(output, /lost its wake-up/);
 	},
 );
+
+/** Resolves to a function from a binary's name to its path. */
+async function build(flavour: NativeFlavour, names: readonly string[]): Promise<(name: string) => string> {
+	const dir = await buildNative({ flavour, targets: names.map((name) => `test/native/${name}`) });
+
+	return (name) => join(dir, 'test/native', name);
+}
 
 function run(file: string, args: readonly string[]): Promise<{ code: number | string | undefined; output: string }> {
 	return new Promise((resolve) => {
