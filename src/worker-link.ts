@@ -170,10 +170,10 @@ export class WorkerLink extends EnhancedEventEmitter<WorkerLinkEvents> {
 				{ cause: error },
 			);
 		}
-		if (error instanceof ConnectionEndedError && !this.#worker.closed && error.cause !== undefined) {
+		if (error instanceof ConnectionEndedError && !this.#worker.closed && isNobodyThere(error.cause)) {
 			return new UnsupportedError(
 				'MPH_ERR_STOCK_WORKER',
-				`worker ${this.pid} does not support plugins: it does not listen on ${this.socketPath} (${(error.cause as Error).message}); pass workerBin: pluginHost.workerBin to createWorker(), and if you do, see the worker's log`,
+				`worker ${this.pid} does not support plugins: it does not listen on ${this.socketPath} (${error.cause.message}); pass workerBin: pluginHost.workerBin to createWorker(), and if you do, see the worker's log`,
 				{ cause: error },
 			);
 		}
@@ -225,6 +225,13 @@ export class WorkerLink extends EnhancedEventEmitter<WorkerLinkEvents> {
 			this.emit('close', error);
 		}
 	}
+}
+
+/** It never listened; one that has died refuses (ECONNREFUSED). */
+function isNobodyThere(cause: unknown): cause is NodeJS.ErrnoException {
+	const { syscall, code } = (cause ?? {}) as NodeJS.ErrnoException;
+
+	return syscall === 'connect' && code !== 'ECONNREFUSED';
 }
 
 /** The worker says that something is not there; what that was follows from what it was asked. */
