@@ -1,0 +1,196 @@
+// What goes over the wire, and what the library makes of what the worker says about an attachment.
+
+import type { Test } from 'tap';
+import t from 'tap';
+
+import { AttachmentState, Body, ErrorCode, Mode, Policy } from '../../src/generated/control.js';
+import { createPluginHost } from '../../src/index.ts';
+import type { Attachment, Plugin } from '../../src/types.ts';
+import { fixturePlugin } from '../helpers/binaries.ts';
+import { nextEvent } from '../helpers/events.ts';
+import { standInHost } from '../helpers/processes.ts';
+import type { StandInOptions, StandInRouter } from '../helpers/stand-in-worker.ts';
+import { StandInWorker, standInMediasoup } from '../helpers/stand-in-worker.ts';
+import { attachmentStateChanged, failure, hostStateChanged, ok, readAttach, readDetach, readPauseAttachment } from '../helpers/worker-messages.ts';
+import { until } from '../helpers/until.ts';
+
+type Stage = { readonly plugin: Plugin; readonly worker: StandInWorker; readonly router: StandInRouter; readonly log: string[] };
+
+async function stage(t: Test, options: StandInOptions = {}, timeoutMs = 10_000): Promise<Stage> {
+	const mediasoup = standInMediasoup();
+	const log: string[] = [];
+	const pluginHost = await createPluginHost({ mediasoup, hostBin: standInHost, timeoutMs, logger: { warn: (line) => log.push(line) } });
+	const worker = await StandInWorker.create(mediasoup, (await pluginHost.dump()).dir, options);
+	const router = worker.createRouter('router-1');
+
+	t.teardown(() => (pluginHost.close(), worker.close()));
+
+	return { plugin: await pluginHost.createPlugin({ file: fixturePlugin('accept-all') }), worker, router, log };
+}
+
+function eventsOf(attachment: Attachment): string[] {
+	const events: string[] = [];
+
+	for (const event of ['routerclose', 'producerclose', 'workerclose', 'pluginclose', 'absent', 'active'] as const) {
+		attachment.on(event, () => events.push(event));
+	}
+
+	return events;
+}
+
+t.test('every option reaches the worker', async (t) => {
+	const { plugin, worker, router } = await stage(t);
+
+	router.produce('producer-1');
+
+	const attachment = await plugin.attach({
+		...{ router, producerId: 'producer-1', kinds: ['video'], pipe: true, mode: 'filter', order: -7, deadlineMs: 0.25 },
+		...{ onTimeout: 'drop', onAbsent: 'accept', onOverflow: 'drop', context: { room: 42 } },
+	});
+	const sent = readAttach(worker.requestsOf(Body.Attach)[0]!);
+
+	t.equal(sent.attachmentId(), attachment.id);
+	t.equal(sent.pluginId(), plugin.id);
+	t.equal(sent.routerId(), 'router-1');
+	t.equal(sent.producerId(), 'producer-1');
+	t.same([sent.audio(), sent.video(), sent.pipe()], [false, true, true]);
+	t.same([sent.mode(), sent.order(), sent.deadlineUs()], [Mode.Filter, -7, 250]);
+	t.same([sent.onTimeout(), sent.onAbsent(), sent.onOverflow()], [Policy.Drop, Policy.Accept, Policy.Drop]);
+	t.equal(sent.context(), '{"room":42}');
+});
+
+t.test('what is left out reaches the worker as the defaults say', async (t) => {
+	const { plugin, worker, router } = await stage(t);
+
+	await plugin.attach({ router });
+
+	const sent = readAttach(worker.requestsOf(Body.Attach)[0]!);
+
+	t.equal(sent.producerId(), null);
+	t.same([sent.audio(), sent.video(), sent.pipe()], [true, true, false]);
+	t.same([sent.mode(), sent.order(), sent.deadlineUs()], [Mode.Observe, 0, 10_000]);
+	t.same([sent.onTimeout(), sent.onAbsent(), sent.onOverflow()], [Policy.Accept, Policy.Accept, Policy.Accept]);
+	t.equal(sent.context(), '{}');
+});
+
+t.test("attach() resolves with the worker's word that it is active, not with its answer", async (t) => {
+	const { plugin, worker, router } = await stage(t, { answers: { [Body.Attach]: ({ id }) => ok(id) } });
+	const requested = nextEvent(worker.events, 'request');
+	let resolved = false;
+	const attaching = plugin.attach({ router }).then((attachment) => ((resolved = true), attachment));
+
+	await requested;
+	await until('the request', () => worker.requestsOf(Body.Attach).length === 1);
+	t.notOk(resolved);
+	worker.say(attachmentStateChanged(readAttach(worker.requestsOf(Body.Attach)[0]!).attachmentId()!, AttachmentState.Active));
+	t.ok((await attaching).active);
+});
+
+t.test("absent and active follow the worker's word, and each is told once", async (t) => {
+	const { plugin, worker, router } = await stage(t);
+	const attachment = await plugin.attach({ router });
+	const events = eventsOf(attachment);
+
+	for (const state of [AttachmentState.Absent, AttachmentState.Absent, AttachmentState.Active, AttachmentState.Active]) {
+		worker.say(attachmentStateChanged(attachment.id, state));
+	}
+	await until('both', () => events.length >= 2);
+	t.same(events, ['absent', 'active']);
+	t.ok(attachment.active);
+});
+
+t.test('what the worker closes is closed', async (t) => {
+	const { plugin, worker, router } = await stage(t);
+	const [one, two] = [await plugin.attach({ router }), await plugin.attach({ router })];
+	const events = [eventsOf(one), eventsOf(two)];
+
+	worker.say(attachmentStateChanged(one.id, AttachmentState.RouterClosed));
+	worker.say(attachmentStateChanged(two.id, AttachmentState.ProducerClosed));
+	await until('both', () => one.closed && two.closed);
+	t.same(events, [['routerclose'], ['producerclose']]);
+	t.same(worker.requestsOf(Body.Detach), [], 'the worker need not be told what it said');
+});
+
+t.test('a state that this version does not know is logged and nothing else', async (t) => {
+	const { plugin, worker, router, log } = await stage(t);
+	const attachment = await plugin.attach({ router });
+
+	worker.say(attachmentStateChanged(attachment.id, 99 as AttachmentState));
+	await until('a line', () => log.length > 0);
+	t.match(log, [/unknown state 99/]);
+	t.notOk(attachment.closed);
+});
+
+t.test('close() detaches it, once', async (t) => {
+	const { plugin, worker, router } = await stage(t);
+	const attachment = await plugin.attach({ router });
+
+	attachment.close();
+	attachment.close();
+	await until('the request', () => worker.requestsOf(Body.Detach).length > 0);
+	t.same(worker.requestsOf(Body.Detach).map((request) => readDetach(request).attachmentId()), [attachment.id]);
+	await t.rejects(attachment.pause(), { code: 'MPH_ERR_CLOSED' });
+	await t.rejects(attachment.resume(), { code: 'MPH_ERR_CLOSED' });
+	await t.rejects(attachment.getStats(), { code: 'MPH_ERR_CLOSED' });
+	t.match(await attachment.dump(), { closed: true });
+});
+
+t.test('one that is given up is detached in the worker', async (t) => {
+	const { plugin, worker, router } = await stage(t, { answers: { [Body.Attach]: ({ id }) => ok(id) } }, 1_000);
+
+	await t.rejects(plugin.attach({ router }), { code: 'MPH_ERR_TIMEOUT', message: /the host of stand-in is running/ });
+	await until('the request', () => worker.requestsOf(Body.Detach).length === 1);
+	t.same((await plugin.dump()).attachmentIds, []);
+});
+
+t.test('one that the worker refuses is no more', async (t) => {
+	const { plugin, router } = await stage(t, { answers: { [Body.Attach]: ({ id }) => failure(id, ErrorCode.Malformed, 'mode is 9') } });
+
+	await t.rejects(plugin.attach({ router }), { name: 'WorkerRefusedError', code: 'MPH_ERR_WORKER_REFUSED', message: /refused Attach: mode is 9/ });
+	t.same((await plugin.dump()).attachmentIds, []);
+});
+
+t.test('it is paused when the worker says so, and observers hear of a change only', async (t) => {
+	const { plugin, worker, router } = await stage(t);
+	const attachment = await plugin.attach({ router });
+	const events: string[] = [];
+
+	attachment.observer.on('pause', () => events.push('pause'));
+	attachment.observer.on('resume', () => events.push('resume'));
+	await attachment.resume();
+	await attachment.pause();
+	await attachment.pause();
+	await attachment.resume();
+	t.same(worker.requestsOf(Body.PauseAttachment).map((request) => readPauseAttachment(request).paused()), [false, true, true, false]);
+	t.same(events, ['pause', 'resume']);
+});
+
+t.test('an attachment that ended in the worker cannot be paused', async (t) => {
+	const { plugin, router } = await stage(t, { answers: { [Body.PauseAttachment]: ({ id }) => failure(id, ErrorCode.NotFound, 'there is no attachment a') } });
+	const attachment = await plugin.attach({ router });
+
+	await t.rejects(attachment.pause(), { name: 'InvalidStateError', code: 'MPH_ERR_CLOSED' });
+	t.notOk(attachment.paused);
+});
+
+t.test('when the host goes, all are absent at once, and recovered when the last one is active', async (t) => {
+	const { plugin, worker, router } = await stage(t);
+	const attachments = [await plugin.attach({ router }), await plugin.attach({ router })];
+	const down = nextEvent(attachments[1]!, 'absent');
+	let recovered = false;
+
+	plugin.on('recovered', () => (recovered = true));
+	worker.say(hostStateChanged(plugin.id, plugin.hostPid!, false, 'too many strikes', 3));
+	await down;
+	t.notOk(attachments.some(({ active }) => active));
+
+	const next = nextEvent(plugin, 'recovered');
+	const { starts } = (await plugin.getStats()).host;
+
+	t.equal(starts, 2);
+	worker.say(attachmentStateChanged(attachments[0]!.id, AttachmentState.Active));
+	await until('the first one', () => attachments[0]!.active);
+	t.notOk(recovered);
+	worker.say(attachmentStateChanged(attachments[1]!.id, AttachmentState.Active));
+	t.match(await next, { pid: plugin.hostPid });
+});
