@@ -23,7 +23,7 @@ struct Limit {
   double burst;
 };
 
-/// Starts full, so that a producer may begin with a burst.
+// Starts full, so that a producer may begin with a burst.
 class TokenBucket {
  public:
   TokenBucket(const Limit& limit, uint64_t now) : limit_(limit), tokens_(limit.burst), filledAt_(now) {}
@@ -50,7 +50,7 @@ class TokenBucket {
   uint64_t filledAt_;
 };
 
-/// One per worker. The host calls it from one thread at a time, so nothing here needs a lock.
+// One per worker. The host calls it from one thread at a time, so nothing here needs a lock.
 class Throttle {
  public:
   Throttle(const mph_host* host, mph_instance* instance, const Limit& limit) : host_(host), instance_(instance), limit_(limit) {}
@@ -80,7 +80,7 @@ class Throttle {
     }
   }
 
-  /// A call per packet would cost more than the decision: sums are handed over here.
+  // A call per packet would cost more than the decision: sums are handed over here.
   void OnTick() {
     host_->count(instance_, "passed", std::exchange(passed_, 0));
     host_->count(instance_, "dropped", std::exchange(dropped_, 0));
@@ -129,7 +129,7 @@ Limit ReadConfig(std::string_view text) {
 
 Throttle& Self(void* self) { return *static_cast<Throttle*>(self); }
 
-/// What it throws is the reason that the app's createPlugin() rejects with.
+// What it throws is the reason that the app's createPlugin() rejects with.
 int Create(const mph_host* host, mph_instance* instance, const mph_instance_info* info, void** self, char*, size_t) {
   *self = new Throttle(host, instance, ReadConfig({info->config, info->config_length}));
 

@@ -7,7 +7,7 @@
 
 namespace mph::host {
 
-/// For the thread that makes it, while it lives.
+// For the thread that makes it, while it lives.
 class AlternateStack {
  public:
   AlternateStack() : memory_(new std::byte[Size]) {

@@ -16,31 +16,31 @@ namespace mph::host {
 
 class AppChannel {
  public:
-  /// An app that does not read for long loses log messages beyond this; answers are never lost.
+  // An app that does not read for long loses log messages beyond this; answers are never lost.
   static constexpr size_t MaxOutboxBytesForLogs = 1 << 20;
 
-  /// `wakeup` is rung for the main thread.
+  // `wakeup` is rung for the main thread.
   AppChannel(shm::UniqueFd fd, Wakeup& wakeup) : socket_(std::move(fd)), wakeup_(wakeup) {}
 
-  /// [any]
+  // [any]
   void Post(Bytes frame);
 
-  /// [any]
+  // [any]
   void Log(Mph::Control::LogLevel level, const std::string& message);
 
-  /// Sends what the socket takes now. [any]
+  // Sends what the socket takes now. [any]
   void Flush();
 
-  /// Sends all that is in the outbox, for at most `ms`: for a process about to end. [any]
+  // Sends all that is in the outbox, for at most `ms`: for a process about to end. [any]
   void FlushFor(int ms);
 
-  /// For poll(). [main]
+  // For poll(). [main]
   int Fd() const { return socket_.Fd(); }
 
-  /// Whether Flush() waits for the socket to become writable. [main]
+  // Whether Flush() waits for the socket to become writable. [main]
   bool IsBlocked() const;
 
-  /// The socket of requests: only Receive() and Next() are for others. [main]
+  // The socket of requests: only Receive() and Next() are for others. [main]
   ControlSocket& Socket() { return socket_; }
 
  private:

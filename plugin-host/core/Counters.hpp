@@ -13,14 +13,14 @@ namespace mph::host {
 
 class Counters {
  public:
-  /// A plugin that made a name per producer would otherwise grow without end. Further names count as `otherCounters`.
+  // A plugin that made a name per producer would otherwise grow without end. Further names count as `otherCounters`.
   static constexpr size_t MaxNames = 256;
   static constexpr size_t MaxNameLength = 128;
 
-  /// Allocates only when it sees a name for the first time. [any]
+  // Allocates only when it sees a name for the first time. [any]
   void Add(std::string_view name, uint64_t add);
 
-  /// [any]
+  // [any]
   std::vector<std::pair<std::string, uint64_t>> Read() const;
 
  private:

@@ -22,7 +22,7 @@ constexpr uint32_t TurnsBetweenLooks = 32;
 // A worker does not ring when it has made room in a verdict ring, which hardly ever is full.
 constexpr int StalledMs = 1;
 
-/// Says which socket to shut down first should this process crash.
+// Says which socket to shut down first should this process crash.
 class CrashGuarded {
  public:
   CrashGuarded(Dispatcher::Listener& listener, int fd) : listener_(listener), fd_(fd) { listener_.OnWorkerSocketOpened(fd_); }
@@ -93,7 +93,7 @@ void Dispatcher::Live(Instance& instance) {
   }
 }
 
-/// Nothing: told to stop instead.
+// Nothing: told to stop instead.
 std::optional<WorkerAddress> Dispatcher::AwaitOrder(Ticker& ticker) {
   while (!IsStopping()) {
     if (auto order = TakeOrder()) {
@@ -158,7 +158,7 @@ Farewell Dispatcher::ServeUntilEnd(WorkerConnection& connection, Ticker& ticker)
   return Farewell::Answer;
 }
 
-/// Blocks until there is something to do; returns at once when there is. True: the control socket has something.
+// Blocks until there is something to do; returns at once when there is. True: the control socket has something.
 bool Dispatcher::Sleep(WorkerConnection& connection, const Ticker& ticker, bool isStalled) {
   enum : size_t { Control, Doorbell, OwnWakeup, Count };
 

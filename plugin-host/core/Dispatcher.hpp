@@ -23,29 +23,29 @@ class Ticker;
 
 class Dispatcher {
  public:
-  /// CREATING (the instance) → IDLE → CONNECTING → SERVING → ended, from each of them.
+  // CREATING (the instance) → IDLE → CONNECTING → SERVING → ended, from each of them.
   enum class Stage : uint8_t { Creating, Idle, Connecting, Serving };
 
-  /// How it ended.
+  // How it ended.
   struct End {
     Stage stage{Stage::Creating};
-    /// None: it was told to stop, or the worker hung up.
+    // None: it was told to stop, or the worker hung up.
     Mph::Control::ErrorCode code{Mph::Control::ErrorCode::None};
     std::string message;
   };
 
-  /// All of it: [instance thread].
+  // All of it: [instance thread].
   class Listener {
    public:
     virtual void OnInstanceCreated(Dispatcher& dispatcher) = 0;
     virtual void OnConnected(Dispatcher& dispatcher) = 0;
-    /// The last call; the instance is destroyed.
+    // The last call; the instance is destroyed.
     virtual void OnEnded(Dispatcher& dispatcher, const End& end) = 0;
     virtual void OnWorkerSocketOpened(int fd) = 0;
     virtual void OnWorkerSocketClosing(int fd) = 0;
-    /// [any]
+    // [any]
     virtual void OnLog(Mph::Control::LogLevel level, const std::string& message) = 0;
-    /// The plugin is in a state that nobody knows. Must not return.
+    // The plugin is in a state that nobody knows. Must not return.
     virtual void OnFatal(const std::string& message) = 0;
 
    protected:
@@ -58,22 +58,22 @@ class Dispatcher {
     uint32_t shard{0};
   };
 
-  /// Starts the thread, which creates the instance. Library and listener outlive the dispatcher. [main]
+  // Starts the thread, which creates the instance. Library and listener outlive the dispatcher. [main]
   Dispatcher(const PluginLibrary& library, Settings settings, Listener& listener);
 
-  /// Stops, and waits for the plugin's callbacks to return. [main]
+  // Stops, and waits for the plugin's callbacks to return. [main]
   ~Dispatcher();
 
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
 
-  /// The worker to serve, once. [main]
+  // The worker to serve, once. [main]
   void Connect(const WorkerAddress& address);
 
-  /// Answers what the worker has published, then ends. Does not wait. [main]
+  // Answers what the worker has published, then ends. Does not wait. [main]
   void Stop();
 
-  /// [any]
+  // [any]
   const ServingStats& Stats() const { return stats_; }
   const Counters& PluginCounters() const { return counters_; }
   uint32_t Shard() const { return settings_.shard; }

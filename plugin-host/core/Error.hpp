@@ -12,7 +12,7 @@ class Error : public std::runtime_error {
  public:
   Error(Mph::Control::ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
 
-  /// A system call failed: `what` could not be done because of `errorNumber`.
+  // A system call failed: `what` could not be done because of `errorNumber`.
   static Error System(const std::string& what, int errorNumber);
 
   Mph::Control::ErrorCode Code() const { return code_; }

@@ -105,6 +105,10 @@ void Host::OnConnected(Dispatcher& dispatcher) {
 }
 
 void Host::OnEnded(Dispatcher& dispatcher, const Dispatcher::End& end) {
+  // The end of its connection was our own doing; the worker is not gone.
+  if (isDying_.load(std::memory_order_relaxed)) {
+    return;
+  }
   Report([this, &dispatcher, end] { EndedReport(dispatcher, end); });
 }
 
@@ -115,6 +119,9 @@ void Host::OnWorkerSocketClosing(int fd) { process_.OnWorkerSocketClosing(fd); }
 void Host::OnLog(Mph::Control::LogLevel level, const std::string& message) { app_.Log(level, message); }
 
 void Host::OnFatal(const std::string& message) {
+  // Workers first: they hold packets, while the app may take its time to read.
+  isDying_.store(true, std::memory_order_relaxed);
+  process_.ShutDownWorkerSockets();
   app_.Log(Mph::Control::LogLevel::Error, message);
   app_.FlushFor(FatalFlushMs);
   process_.Abort();

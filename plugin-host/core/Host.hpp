@@ -7,6 +7,7 @@
 #include "PluginLibrary.hpp"
 #include "Wakeup.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -19,15 +20,16 @@ namespace mph::host {
 
 class Host : private Dispatcher::Listener {
  public:
-  /// What only the process can do.
+  // What only the process can do.
   class Process {
    public:
-    /// Sockets that a crash must shut down before all else. [any]
+    // Sockets that a crash must shut down before all else. [any]
     virtual void OnWorkerSocketOpened(int fd) = 0;
     virtual void OnWorkerSocketClosing(int fd) = 0;
-    /// The plugin can no longer be relied on. [any]
+    // A fault of the plugin is about to end the process: the workers learn of it now, as from a crash. [any]
+    virtual void ShutDownWorkerSockets() = 0;
     [[noreturn]] virtual void Abort() = 0;
-    /// A plugin holds up the end: its threads cannot be waited for. [main]
+    // A plugin holds up the end: its threads cannot be waited for. [main]
     [[noreturn]] virtual void ExitNow(int code) = 0;
 
    protected:
@@ -36,14 +38,14 @@ class Host : private Dispatcher::Listener {
 
   Host(shm::UniqueFd appChannel, Process& process);
 
-  /// Until the app says Shutdown or its channel ends. Returns the exit code. [main]
+  // Until the app says Shutdown or its channel ends. Returns the exit code. [main]
   int Run();
 
  private:
-  /// A dispatcher, and the request of the app that waits for it.
+  // A dispatcher, and the request of the app that waits for it.
   struct Worker {
     std::unique_ptr<Dispatcher> dispatcher;
-    /// 0: none yet.
+    // 0: none yet.
     uint32_t pid{0};
     uint32_t request{0};
     bool isStopping{false};
@@ -85,12 +87,14 @@ class Host : private Dispatcher::Listener {
   std::string pluginId_;
   std::string config_;
   std::optional<PluginLibrary> library_;
-  /// LoadPlugin was answered with PluginLoaded.
+  // LoadPlugin was answered with PluginLoaded.
   bool isLoaded_{false};
   bool isEnding_{false};
-  /// 0: dispatchers may take the time that they need.
+  // 0: dispatchers may take the time that they need.
   uint64_t exitDeadlineNs_{0};
 
+  // Relaxed: what it keeps back is of no use to an app that is about to hear of the death, and does no harm either.
+  std::atomic<bool> isDying_{false};
   std::mutex mutex_;
   std::vector<std::function<void()>> reports_;
 

@@ -58,7 +58,11 @@ void Host::LoadPlugin(uint32_t request, const Mph::Control::LoadPlugin& message)
     return;
   }
   pluginId_ = ToString(message.pluginId());
-  config_ = message.config() == nullptr ? "{}" : ToString(message.config());
+  config_ = ToString(message.config());
+  if (config_.empty()) {
+    // JSON, in any case.
+    config_ = "{}";
+  }
 
   // Whether it can be created is known here and not at the first worker, which then takes this instance.
   StartWorker(request);

@@ -14,7 +14,7 @@ using Mph::Control::ErrorCode;
 
 constexpr size_t ErrorTextSize = 1024;
 
-/// The plugin holds it as an opaque pointer and never looks into it.
+// The plugin holds it as an opaque pointer and never looks into it.
 Instance& FromHandle(mph_instance* instance) { return *reinterpret_cast<Instance*>(instance); }
 
 // What a plugin calls through mph_host. [any]
@@ -54,7 +54,8 @@ void Instance::Create() {
       .config_length = settings_.config.size(),
   };
   const auto fail = [this](const std::string& reason) {
-    return Error(ErrorCode::PluginCreate, std::string(plugin_.name) + " " + plugin_.version + ": " + reason);
+    return Error(ErrorCode::PluginCreate,
+                 std::string("plugin ") + plugin_.name + " " + plugin_.version + " could not be created: " + reason);
   };
   std::array<char, ErrorTextSize> text{};
   int result = 0;

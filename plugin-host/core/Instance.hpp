@@ -13,51 +13,51 @@
 
 namespace mph::host {
 
-/// Callbacks come from one thread, the instance's own, from the constructor to the destructor. An exception that leaves one of
-/// them (create aside) leaves the plugin in a state that nobody knows: it ends the process, and the supervisor starts a fresh one.
+// Callbacks come from one thread, the instance's own, from the constructor to the destructor. An exception that leaves one of
+// them (create aside) leaves the plugin in a state that nobody knows: it ends the process, and the supervisor starts a fresh one.
 class Instance {
  public:
   struct Settings {
     uint32_t shard{0};
-    /// JSON text.
+    // JSON text.
     std::string config;
     RateLimitedLog::Sink log;
-    /// Must not return.
+    // Must not return.
     std::function<void(const std::string& message)> onFatal;
   };
 
-  /// Calls create. Throws Error PluginCreate with the plugin's own reason. `wakeup` is rung for the instance's thread when a late verdict
-  /// was handed over. [instance thread]
+  // Calls create. Throws Error PluginCreate with the plugin's own reason. `wakeup` is rung for the instance's thread when a late verdict
+  // was handed over. [instance thread]
   Instance(const PluginLibrary& library, Settings settings, Counters& counters, Wakeup& wakeup);
 
-  /// Calls destroy. [instance thread]
+  // Calls destroy. [instance thread]
   ~Instance();
 
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
 
-  /// A plugin without on_packets has every packet accepted. [instance thread]
+  // A plugin without on_packets has every packet accepted. [instance thread]
   bool WantsPackets() const { return plugin_.on_packets != nullptr; }
 
-  /// [instance thread]
+  // [instance thread]
   void OnPackets(const mph_batch& batch);
 
-  /// [instance thread]
+  // [instance thread]
   void OnEvent(const mph_event& event);
 
-  /// [instance thread]
+  // [instance thread]
   void OnTick(uint64_t nowNs);
 
-  /// 0: the plugin wants no ticks. [any]
+  // 0: the plugin wants no ticks. [any]
   uint32_t TickIntervalMs() const { return plugin_.on_tick == nullptr ? 0 : plugin_.tick_interval_ms; }
 
-  /// [any]
+  // [any]
   void Log(mph_log_level level, std::string_view message);
 
-  /// [any]
+  // [any]
   Counters& GetCounters() { return counters_; }
 
-  /// [instance thread]
+  // [instance thread]
   LateVerdicts& GetLateVerdicts() { return lateVerdicts_; }
 
  private:
@@ -70,7 +70,7 @@ class Instance {
   RateLimitedLog log_;
   Counters& counters_;
   LateVerdicts lateVerdicts_;
-  /// What the plugin itself calls `self`.
+  // What the plugin itself calls `self`.
   void* self_{nullptr};
 };
 

@@ -21,27 +21,27 @@ struct LateVerdict {
 
 class LateVerdicts {
  public:
-  /// As many as wait here at most; a plugin that answers faster than its thread writes is told MPH_FULL.
+  // As many as wait here at most; a plugin that answers faster than its thread writes is told MPH_FULL.
   static constexpr size_t Capacity = 65536;
 
   explicit LateVerdicts(Wakeup& wakeup) : wakeup_(wakeup) {}
 
-  /// What mph_host.verdict() does. [any]
+  // What mph_host.verdict() does. [any]
   mph_result Push(const LateVerdict& verdict);
 
-  /// Whether TakeInto() would find some. [instance thread]
+  // Whether TakeInto() would find some. [instance thread]
   bool IsEmpty() const {
     // Relaxed: a verdict that is missed here rings the wakeup, and the mutex orders what TakeInto() reads.
     return isEmpty_.load(std::memory_order_relaxed);
   }
 
-  /// Appends all that wait to `to`. [instance thread]
+  // Appends all that wait to `to`. [instance thread]
   void TakeInto(std::vector<LateVerdict>& to);
 
-  /// Verdicts for a router count from here on. [instance thread]
+  // Verdicts for a router count from here on. [instance thread]
   void OpenRouter(uint32_t router);
 
-  /// [instance thread]
+  // [instance thread]
   void CloseRouter(uint32_t router);
 
  private:

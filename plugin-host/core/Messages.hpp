@@ -12,8 +12,8 @@ namespace mph::host {
 
 using Bytes = std::vector<uint8_t>;
 
-/// The frame around a body that was built with `builder`. The prefix is put in front by hand: FlatBuffers' own size prefix would count in
-/// the alignment, and a peer that verifies what follows the length would refuse it.
+// The frame around a body that was built with `builder`. The prefix is put in front by hand: FlatBuffers' own size prefix would count in
+// the alignment, and a peer that verifies what follows the length would refuse it.
 template <typename Table>
 Bytes MakeFrame(flatbuffers::FlatBufferBuilder& builder, uint32_t id, flatbuffers::Offset<Table> body, uint8_t fds = 0) {
   constexpr auto Type = Mph::Control::BodyTraits<Table>::enum_value;
@@ -28,7 +28,7 @@ Bytes MakeFrame(flatbuffers::FlatBufferBuilder& builder, uint32_t id, flatbuffer
   return frame;
 }
 
-/// The frame of a table without fields.
+// The frame of a table without fields.
 template <typename Table>
 Bytes MakeFrame(uint32_t id) {
   flatbuffers::FlatBufferBuilder builder;
@@ -44,7 +44,7 @@ inline Bytes MakeFailure(uint32_t id, Mph::Control::ErrorCode code, const std::s
   return MakeFrame(builder, id, Mph::Control::CreateFailure(builder, code, builder.CreateString(message)));
 }
 
-/// Absent strings are read as empty ones.
+// Absent strings are read as empty ones.
 inline std::string ToString(const flatbuffers::String* text) { return text == nullptr ? std::string() : text->str(); }
 
 }  // namespace mph::host

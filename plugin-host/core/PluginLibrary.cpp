@@ -16,7 +16,7 @@ using Mph::Control::ErrorCode;
 
 constexpr const char* EntryName = "mph_plugin_entry";
 
-/// dlopen() would say much of this, too, but not what to do about it.
+// dlopen() would say much of this, too, but not what to do about it.
 void CheckFile(const std::string& file) {
   struct stat status {};
 

@@ -9,11 +9,11 @@ namespace mph::host {
 
 class PluginLibrary {
  public:
-  /// Throws Error: PluginFile if the file cannot be loaded, PluginAbi if what it exports is not a plugin of this ABI.
+  // Throws Error: PluginFile if the file cannot be loaded, PluginAbi if what it exports is not a plugin of this ABI.
   explicit PluginLibrary(const std::string& file);
 
-  /// The code stays loaded until the process ends: threads that a plugin forgot and destructors of its thread-locals may need it
-  /// after the last instance is gone.
+  // The code stays loaded until the process ends: threads that a plugin forgot and destructors of its thread-locals may need it
+  // after the last instance is gone.
   ~PluginLibrary() = default;
 
   PluginLibrary(const PluginLibrary&) = delete;

@@ -18,12 +18,12 @@ class RateLimitedLog {
   static constexpr double PerSecond = 20;
   static constexpr size_t MaxMessageLength = 4096;
 
-  /// Must be callable from any thread.
+  // Must be callable from any thread.
   using Sink = std::function<void(Mph::Control::LogLevel, const std::string&)>;
 
   explicit RateLimitedLog(Sink sink) : sink_(std::move(sink)) {}
 
-  /// [any]
+  // [any]
   void Write(Mph::Control::LogLevel level, std::string_view message, uint64_t nowNs);
 
  private:

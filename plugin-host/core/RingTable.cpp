@@ -97,7 +97,7 @@ std::vector<std::unique_ptr<ServedRing>> RingTable::TakeAll() {
   return all;
 }
 
-/// A counter speaks for 64 rings: those of them that have nothing cost one look.
+// A counter speaks for 64 rings: those of them that have nothing cost one look.
 void RingTable::MarkChanged() {
   auto changed = watch_.TakeChanged();
 

@@ -11,36 +11,36 @@
 
 namespace mph::host {
 
-/// [instance thread]
+// [instance thread]
 class RingTable {
  public:
   RingTable(shm::LinkReader worker, shm::LinkWriter own, int workerDoorbell, ServingStats& stats)
       : worker_(worker), watch_(worker, 0), own_(own), workerDoorbell_(workerDoorbell), stats_(stats) {}
 
-  /// The first look at a new ring comes by itself, since it may have been published in before.
+  // The first look at a new ring comes by itself, since it may have been published in before.
   void Add(std::unique_ptr<ServedRing> ring);
 
-  /// The ring is closed by whoever takes it. nullptr: there is none with that number.
+  // The ring is closed by whoever takes it. nullptr: there is none with that number.
   std::unique_ptr<ServedRing> Remove(uint32_t number);
 
   bool Has(uint32_t number) const { return number < slots_.size() && slots_[number].ring != nullptr; }
 
-  /// nullptr: closed, or never there.
+  // nullptr: closed, or never there.
   ServedRing* FindRouter(uint32_t router) const;
 
-  /// Idle: nothing was published, the thread may sleep after another look. Stalled: all rings with something to read wait for room.
+  // Idle: nothing was published, the thread may sleep after another look. Stalled: all rings with something to read wait for room.
   using ServeResult = ServedRing::ServeResult;
 
-  /// One batch of every ring that has one.
+  // One batch of every ring that has one.
   [[nodiscard]] ServeResult Serve();
 
-  /// The look before going to sleep.
+  // The look before going to sleep.
   bool HasPublications() const { return watch_.HasChanged(); }
 
-  /// Shows the worker what a ring has written, and wakes it if it sleeps.
+  // Shows the worker what a ring has written, and wakes it if it sleeps.
   void Announce(ServedRing& ring);
 
-  /// All rings that are there, to be closed.
+  // All rings that are there, to be closed.
   std::vector<std::unique_ptr<ServedRing>> TakeAll();
 
  private:

@@ -11,16 +11,16 @@
 
 namespace mph::host {
 
-/// [instance thread]
+// [instance thread]
 class RouterEvents {
  public:
-  /// `router` is the number in mph_batch.router. Tells the plugin that the router is open.
+  // `router` is the number in mph_batch.router. Tells the plugin that the router is open.
   RouterEvents(Instance& instance, uint32_t router, std::string routerId, uint64_t nowNs);
 
-  /// What the worker reports, in order. Returns whether the plugin was told, which it is not of what it knows already.
+  // What the worker reports, in order. Returns whether the plugin was told, which it is not of what it knows already.
   bool Deliver(const Mph::Control::Event& event, uint64_t atNs);
 
-  /// Ends the story: closes whatever is open. Does nothing the second time.
+  // Ends the story: closes whatever is open. Does nothing the second time.
   void Close(uint64_t nowNs);
 
  private:

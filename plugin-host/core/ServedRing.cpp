@@ -72,7 +72,7 @@ ServedRing::ServeResult ServedRing::Serve() {
   return result;
 }
 
-/// Up to a batch of records; events in front of its first packet are delivered, one behind it ends the batch.
+// Up to a batch of records; events in front of its first packet are delivered, one behind it ends the batch.
 ServedRing::ServeResult ServedRing::ReadBatch() {
   shm::RingConsumer::RecordView view;
 
@@ -103,7 +103,7 @@ ServedRing::ServeResult ServedRing::ReadBatch() {
   return ServeResult::More;
 }
 
-/// False: nobody waits for its verdict any more.
+// False: nobody waits for its verdict any more.
 bool ServedRing::AddPacket(const shm::RingConsumer::RecordView& view) {
   // Same bytes (LayoutChecks.cpp).
   const auto* packet = reinterpret_cast<const mph_packet*>(view.data);
@@ -163,7 +163,7 @@ void ServedRing::HandToPlugin() {
   SetNowServing(0);
 }
 
-/// True when nothing of the batch is left: its verdicts are published, then its bytes given back.
+// True when nothing of the batch is left: its verdicts are published, then its bytes given back.
 bool ServedRing::FinishBatch() {
   const bool isAnswered = WriteVerdicts();
 
@@ -182,7 +182,7 @@ bool ServedRing::FinishBatch() {
   return true;
 }
 
-/// False: the verdict ring is full; the next call goes on where this one stopped.
+// False: the verdict ring is full; the next call goes on where this one stopped.
 bool ServedRing::WriteVerdicts() {
   for (; answered_ < count_; ++answered_) {
     const auto ticket = packets_[answered_]->ticket;
@@ -255,7 +255,7 @@ void ServedRing::Close(Farewell farewell) {
   events_.Close(MonotonicNs());
 }
 
-/// What the worker finds here after this process has died was in the plugin's hands.
+// What the worker finds here after this process has died was in the plugin's hands.
 void ServedRing::SetNowServing(uint64_t value) {
   // N1: what was answered and released before is visible to whoever sees the value. Read by the worker after the host's death, or when it
   // looks for progress.

@@ -19,7 +19,7 @@
 
 namespace mph::host {
 
-/// [instance thread]
+// [instance thread]
 class ServedRing {
  public:
   static constexpr uint32_t BatchSize = 64;
@@ -35,28 +35,28 @@ class ServedRing {
     Corrupt,
   };
 
-  /// Maps both segments and tells the plugin the state at the start. `router` is the number under which the plugin knows the router.
-  /// Throws what shm throws.
+  // Maps both segments and tells the plugin the state at the start. `router` is the number under which the plugin knows the router.
+  // Throws what shm throws.
   ServedRing(const Mph::Control::RingOffer& offer, shm::UniqueFd packetFd, shm::UniqueFd verdictFd, uint32_t router, Instance& instance,
              ServingStats& stats);
 
   ServedRing(const ServedRing&) = delete;
   ServedRing& operator=(const ServedRing&) = delete;
 
-  /// The ring's number on its connection.
+  // The ring's number on its connection.
   uint32_t Number() const { return number_; }
   uint32_t Router() const { return router_; }
 
-  /// Reads at most one batch, has it answered, and gives it back.
+  // Reads at most one batch, has it answered, and gives it back.
   [[nodiscard]] ServeResult Serve();
 
-  /// Writes a verdict on a packet that was pending; shown to the worker by the next Publish(). False: the verdict ring is full.
+  // Writes a verdict on a packet that was pending; shown to the worker by the next Publish(). False: the verdict ring is full.
   [[nodiscard]] bool AnswerLate(uint64_t ticket, mph_verdict verdict);
 
-  /// Shows the worker what was written.
+  // Shows the worker what was written.
   void Publish();
 
-  /// Whether anything was published since the last call: then the worker may have to be woken.
+  // Whether anything was published since the last call: then the worker may have to be woken.
   [[nodiscard]] bool TakePublished();
 
   enum class Farewell : uint8_t {
@@ -66,7 +66,7 @@ class ServedRing {
     Silent,
   };
 
-  /// Reads what is left, then closes for the plugin what it knows of the router.
+  // Reads what is left, then closes for the plugin what it knows of the router.
   void Close(Farewell farewell);
 
  private:

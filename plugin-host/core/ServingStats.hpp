@@ -6,7 +6,7 @@
 
 namespace mph::host {
 
-/// A number with one writer, the instance's thread, and readers on any.
+// A number with one writer, the instance's thread, and readers on any.
 class Tally {
  public:
   // Relaxed, both: nobody else writes, and nothing is read on its account.

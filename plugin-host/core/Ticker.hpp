@@ -8,7 +8,7 @@
 
 namespace mph::host {
 
-/// [instance thread]
+// [instance thread]
 class Ticker {
  public:
   explicit Ticker(Instance& instance)
@@ -28,7 +28,7 @@ class Ticker {
     }
   }
 
-  /// A timeout for poll(): -1 when no tick will ever be due.
+  // A timeout for poll(): -1 when no tick will ever be due.
   int MsUntilDue() const {
     if (intervalNs_ == 0) {
       return -1;

@@ -20,10 +20,10 @@ class Wakeup {
     }
   }
 
-  /// Readable from Ring() until Reset(). [any]
+  // Readable from Ring() until Reset(). [any]
   int Fd() const { return fd_.Get(); }
 
-  /// [any]
+  // [any]
   void Ring() {
     const uint64_t one = 1;
 
@@ -31,7 +31,7 @@ class Wakeup {
     [[maybe_unused]] const auto written = write(fd_.Get(), &one, sizeof one);
   }
 
-  /// Reset first, then look for what there is to do. [the thread that sleeps]
+  // Reset first, then look for what there is to do. [the thread that sleeps]
   void Reset() {
     uint64_t count = 0;
 

@@ -39,7 +39,7 @@ WorkerConnection::ServeResult WorkerConnection::Serve() {
   return result == ServeResult::Idle && !hasRoom ? ServeResult::Stalled : result;
 }
 
-/// False: some wait for room in their ring.
+// False: some wait for room in their ring.
 bool WorkerConnection::WriteLateVerdicts() {
   auto& handedOver = instance_.GetLateVerdicts();
 
@@ -142,7 +142,7 @@ void WorkerConnection::OnRingOffer(const Mph::Control::RingOffer& offer, std::ve
   links_.socket.Send(answer, SendTimeoutMs);
 }
 
-/// Throws Error when the ring cannot be served; then nobody knows of it.
+// Throws Error when the ring cannot be served; then nobody knows of it.
 std::unique_ptr<ServedRing> WorkerConnection::AcceptOffer(const Mph::Control::RingOffer& offer, std::vector<shm::UniqueFd> fds) {
   const auto refuse = [&](ErrorCode code, const std::string& why) {
     return Error(code, "ring " + std::to_string(offer.ring()) + " of router " + ToString(offer.routerId()) + " cannot be served: " + why);

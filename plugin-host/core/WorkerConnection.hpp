@@ -12,10 +12,10 @@
 
 namespace mph::host {
 
-/// [instance thread]
+// [instance thread]
 class WorkerConnection {
  public:
-  /// The instance outlives the connection.
+  // The instance outlives the connection.
   WorkerConnection(WorkerLinks links, std::string pluginId, Instance& instance, ServingStats& stats);
 
   WorkerConnection(const WorkerConnection&) = delete;
@@ -23,30 +23,30 @@ class WorkerConnection {
 
   using ServeResult = ServedRing::ServeResult;
 
-  /// One turn: a batch of every ring that has one, and the late verdicts. Throws Error when a ring is corrupt.
+  // One turn: a batch of every ring that has one, and the late verdicts. Throws Error when a ring is corrupt.
   [[nodiscard]] ServeResult Serve();
 
   enum class ControlResult : uint8_t { Open, Closed };
 
-  /// Takes in and follows the worker's messages. Throws Error when the worker sends what a worker does not send.
+  // Takes in and follows the worker's messages. Throws Error when the worker sends what a worker does not send.
   [[nodiscard]] ControlResult ReceiveControl();
 
-  /// For poll(): readable when ReceiveControl() has something to do.
+  // For poll(): readable when ReceiveControl() has something to do.
   int ControlFd() const { return links_.socket.Fd(); }
 
-  /// For poll(): readable when the worker has rung. -1 when it will not ring any more.
+  // For poll(): readable when the worker has rung. -1 when it will not ring any more.
   int DoorbellFd() const { return links_.doorbell.Get(); }
 
-  /// After DoorbellFd() was readable, and before Serve().
+  // After DoorbellFd() was readable, and before Serve().
   void ResetDoorbell();
 
-  /// The flag that makes the worker ring.
+  // The flag that makes the worker ring.
   shm::LinkWriter& OwnLink() { return ownLink_; }
 
-  /// The look before going to sleep.
+  // The look before going to sleep.
   bool HasPublications() const { return rings_.HasPublications(); }
 
-  /// Ends the serving of all rings. The worker is told nothing but what `farewell` says.
+  // Ends the serving of all rings. The worker is told nothing but what `farewell` says.
   void Close(ServedRing::Farewell farewell);
 
  private:

@@ -29,13 +29,13 @@ constexpr size_t WelcomeFds = 4;
 
 std::string NameOf(const WorkerAddress& address) { return "worker " + std::to_string(address.pid) + " (" + address.socketPath + ")"; }
 
-/// One attempt's worth of patience, cut short when the host is told to stop.
+// One attempt's worth of patience, cut short when the host is told to stop.
 class Patience {
  public:
   Patience(std::string what, const Cancellation& cancellation)
       : what_(std::move(what)), cancellation_(cancellation), deadlineNs_(MonotonicNs() + TimeoutNs) {}
 
-  /// Until `fd` is readable or `maxMs` have passed, or sooner. Throws when there is no patience left.
+  // Until `fd` is readable or `maxMs` have passed, or sooner. Throws when there is no patience left.
   void Wait(int fd, int maxMs) const {
     const auto now = MonotonicNs();
 

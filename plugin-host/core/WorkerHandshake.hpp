@@ -18,25 +18,25 @@ struct WorkerAddress {
   std::string token;
 };
 
-/// What a connection to a worker is made of.
+// What a connection to a worker is made of.
 struct WorkerLinks {
   ControlSocket socket;
   shm::Segment workerLink;
   shm::Segment hostLink;
-  /// Read end of this host's doorbell.
+  // Read end of this host's doorbell.
   shm::UniqueFd doorbell;
-  /// Write end of the worker's.
+  // Write end of the worker's.
   shm::UniqueFd workerDoorbell;
 };
 
-/// How a thread that waits learns that it should not any more.
+// How a thread that waits learns that it should not any more.
 struct Cancellation {
-  /// Rung for any reason; then `isCancelled` is asked.
+  // Rung for any reason; then `isCancelled` is asked.
   Wakeup& wakeup;
   std::function<bool()> isCancelled;
 };
 
-/// Waits for the worker's answer, at most five seconds. Throws Error: the worker's own code when it refused. [instance thread]
+// Waits for the worker's answer, at most five seconds. Throws Error: the worker's own code when it refused. [instance thread]
 WorkerLinks ConnectToWorker(const WorkerAddress& address, const Cancellation& cancellation);
 
 }  // namespace mph::host

@@ -6,14 +6,14 @@
 
 namespace mph::native::CrashGuard {
 
-/// [main]
+// [main]
 void Install();
 
-/// [any] Beyond the table's size a socket is closed by the kernel alone.
+// [any] Beyond the table's size a socket is closed by the kernel alone.
 void Add(int fd);
 void Remove(int fd);
 
-/// Async-signal-safe. [any]
+// Async-signal-safe. [any]
 void ShutDownSockets();
 
 }  // namespace mph::native::CrashGuard

@@ -30,7 +30,7 @@ void CheckAppChannel() {
   }
 }
 
-/// An app that was killed closes its end of the channel, too, and that alone would do; but this needs nobody awake in here.
+// An app that was killed closes its end of the channel, too, and that alone would do; but this needs nobody awake in here.
 void DieWithApp() {
   const auto app = getppid();
 
@@ -48,13 +48,13 @@ void IgnoreSignals() {
   std::signal(SIGINT, SIG_IGN);
 }
 
-/// What the app left open by mistake is none of the plugin's business; nor is the channel for a process that a plugin starts.
+// What the app left open by mistake is none of the plugin's business; nor is the channel for a process that a plugin starts.
 void CloseInherited() {
   close_range(HostProcess::AppChannelFd + 1, ~0U, 0);
   fcntl(HostProcess::AppChannelFd, F_SETFD, FD_CLOEXEC);
 }
 
-/// When memory runs out a host goes before a worker. Best effort: a container may forbid it.
+// When memory runs out a host goes before a worker. Best effort: a container may forbid it.
 void OfferToOomKiller() {
   constexpr const char* Score = "500";
   const int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
@@ -81,10 +81,9 @@ void HostProcess::OnWorkerSocketOpened(int fd) { CrashGuard::Add(fd); }
 
 void HostProcess::OnWorkerSocketClosing(int fd) { CrashGuard::Remove(fd); }
 
-void HostProcess::Abort() {
-  // The handler shuts down the sockets.
-  std::abort();
-}
+void HostProcess::ShutDownWorkerSockets() { CrashGuard::ShutDownSockets(); }
+
+void HostProcess::Abort() { std::abort(); }
 
 void HostProcess::ExitNow(int code) { _exit(code); }
 

@@ -7,14 +7,15 @@ namespace mph::native {
 
 class HostProcess : public host::Host::Process {
  public:
-  /// The channel with the app.
+  // The channel with the app.
   static constexpr int AppChannelFd = 3;
 
-  /// To be made before the first thread. Throws host::Error when this process was not started by the library. [main]
+  // To be made before the first thread. Throws host::Error when this process was not started by the library. [main]
   HostProcess();
 
   void OnWorkerSocketOpened(int fd) override;
   void OnWorkerSocketClosing(int fd) override;
+  void ShutDownWorkerSockets() override;
   [[noreturn]] void Abort() override;
   [[noreturn]] void ExitNow(int code) override;
 };

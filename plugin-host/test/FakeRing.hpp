@@ -37,7 +37,7 @@ class FakeRing {
     BeginEpoch();
   }
 
-  /// A new verdict segment, for the next host. The packet segment stays.
+  // A new verdict segment, for the next host. The packet segment stays.
   void BeginEpoch() {
     start_ = verdicts_.Data() == nullptr ? 0 : ConsumerCursor();
     verdicts_ = shm::Segment::CreateForPeer(SegmentKind::Verdict, RingSize, 1);
@@ -54,11 +54,11 @@ class FakeRing {
   int PacketFd() const { return packets_.Fd(); }
   int VerdictFd() const { return verdicts_.Fd(); }
 
-  /// Where the last published record begins.
+  // Where the last published record begins.
   uint64_t LastPosition() const { return lastPosition_; }
   uint64_t Position() const { return producer_.Position(); }
 
-  /// Ticket 0: nobody waits for the verdict. False: no room. Seen by the host after Publish().
+  // Ticket 0: nobody waits for the verdict. False: no room. Seen by the host after Publish().
   bool WritePacket(uint64_t ticket, uint16_t sequenceNumber, uint32_t producer = 7, uint32_t payloadLength = 100) {
     using namespace Mph::Layout;
 
@@ -109,7 +109,7 @@ class FakeRing {
 
   void Publish() { producer_.Publish(); }
 
-  /// All verdicts that are there; gives their room back.
+  // All verdicts that are there; gives their room back.
   std::vector<Answer> TakeVerdicts() {
     std::vector<Answer> answers;
     shm::RingConsumer::RecordView view;
@@ -126,7 +126,7 @@ class FakeRing {
     return answers;
   }
 
-  /// What the host says that it has consumed.
+  // What the host says that it has consumed.
   uint64_t ConsumerCursor() const {
     return shm::RingProducer::ReadConsumerCursor(shm::AtomicAt<uint64_t>(verdicts_.Data(), VerdictSegmentOffset::PacketConsumerCursor));
   }
@@ -135,7 +135,7 @@ class FakeRing {
     return shm::AtomicAt<uint64_t>(verdicts_.Data(), VerdictSegmentOffset::NowServing)->load(std::memory_order_acquire);
   }
 
-  /// How many packets with a ticket end at or before the position.
+  // How many packets with a ticket end at or before the position.
   size_t TicketsUpTo(uint64_t position) const { return static_cast<size_t>(std::distance(ends_.begin(), ends_.upper_bound(position))); }
 
  private:
@@ -168,5 +168,26 @@ class FakeRing {
   // Where records with a ticket end.
   std::map<uint64_t, uint64_t> ends_;
 };
+
+// Waits until as many verdicts came.
+inline std::vector<Answer> AwaitVerdicts(FakeRing& ring, size_t count) {
+  std::vector<Answer> all;
+
+  Require(Until([&] {
+            for (const auto& answer : ring.TakeVerdicts()) {
+              all.push_back(answer);
+            }
+
+            return all.size() >= count;
+          }),
+          "the verdicts come");
+
+  return all;
+}
+
+// Waits until the host has given back all that was published.
+inline bool AwaitConsumed(const FakeRing& ring) {
+  return Until([&] { return ring.ConsumerCursor() == ring.Position(); });
+}
 
 }  // namespace mph::test

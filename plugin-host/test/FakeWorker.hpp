@@ -34,7 +34,7 @@ class FakeWorker {
   uint32_t Pid() const { return pid_; }
   const std::string& Path() const { return path_; }
 
-  /// Takes the host's connection and its Hello, which it returns.
+  // Takes the host's connection and its Hello, which it returns.
   Frame Accept() {
     pollfd readable{listener_.Get(), POLLIN, 0};
 
@@ -44,7 +44,7 @@ class FakeWorker {
     return Receive();
   }
 
-  /// Hello and Welcome, then the answer to the app.
+  // Hello and Welcome, then the answer to the app.
   void Meet(HostUnderTest& host) {
     host.StartConnecting(pid_, path_);
     Accept();
@@ -69,7 +69,7 @@ class FakeWorker {
     ownBell_.writeEnd.Reset();
   }
 
-  /// `fds`: other ones than the ring's, to be wrong on purpose.
+  // `fds`: other ones than the ring's, to be wrong on purpose.
   void Offer(const FakeRing& ring, uint64_t oldestLiveTicket = 0, const std::vector<int>& fds = {},
              const std::string& pluginId = "plugin-1") {
     OfferWithState(
@@ -96,7 +96,7 @@ class FakeWorker {
 
   void SendFailure(const std::string& message) { socket_->Send(host::MakeFailure(1, Mph::Control::ErrorCode::Forbidden, message), 1000); }
 
-  /// The answer to an offer is RingReady.
+  // The answer to an offer is RingReady.
   void OfferAndAwaitReady(const FakeRing& ring, uint64_t oldestLiveTicket = 0) {
     Offer(ring, oldestLiveTicket);
 
@@ -119,13 +119,13 @@ class FakeWorker {
     }
   }
 
-  /// Whether the host hung up.
+  // Whether the host hung up.
   bool IsAbandoned() { return socket_->Receive() == host::ControlSocket::ReceiveResult::Closed; }
 
-  /// As a worker that died.
+  // As a worker that died.
   void HangUp() { socket_.reset(); }
 
-  /// Shows the host what was written to the ring, and wakes it if it sleeps.
+  // Shows the host what was written to the ring, and wakes it if it sleeps.
   void Publish(FakeRing& ring) {
     ring.Publish();
 
@@ -142,7 +142,7 @@ class FakeWorker {
 
   void SetAsleep(bool asleep) { shm::LinkWriter(ownLink_.Data()).SetAsleep(asleep); }
 
-  /// Whether the host has rung since the last call.
+  // Whether the host has rung since the last call.
   bool WasRung() { return shm::ResetDoorbell(ownBell_.readEnd.Get()) == shm::ResetResult::Reset; }
 
   uint32_t PublishCount(const FakeRing& ring) const {

@@ -44,7 +44,7 @@ class HostUnderTest {
     channel_.emplace(shm::UniqueFd(ends[0]));
   }
 
-  /// A host that the test has not seen off ends well by itself; a sanitizer that found something ends it otherwise.
+  // A host that the test has not seen off ends well by itself; a sanitizer that found something ends it otherwise.
   ~HostUnderTest() {
     if (pid_ > 0) {
       channel_.reset();
@@ -61,7 +61,7 @@ class HostUnderTest {
 
   void Kill(int signal) const { kill(pid_, signal); }
 
-  /// As waitpid() gives it; -1 when it had to be killed.
+  // As waitpid() gives it; -1 when it had to be killed.
   int WaitForExit() {
     if (pid_ > 0) {
       const bool exited = Until([this] { return waitpid(pid_, &status_, WNOHANG) == pid_; });
@@ -77,10 +77,10 @@ class HostUnderTest {
     return status_;
   }
 
-  /// Closes the channel, as an app does that dies.
+  // Closes the channel, as an app does that dies.
   void HangUp() { channel_.reset(); }
 
-  /// Sends a request and waits for its answer; messages that nobody asked for are kept.
+  // Sends a request and waits for its answer; messages that nobody asked for are kept.
   template <typename Build>
   Frame Ask(Build&& build) {
     flatbuffers::FlatBufferBuilder builder;
@@ -98,7 +98,7 @@ class HostUnderTest {
     }
   }
 
-  /// The next message that nobody asked for.
+  // The next message that nobody asked for.
   Frame AwaitUnasked() {
     if (!unasked_.empty()) {
       auto frame = std::move(unasked_.front());
@@ -117,7 +117,7 @@ class HostUnderTest {
     channel_->Send(MakeFrame(builder, ++lastId_, Mph::Control::CreateShutdown(builder)), 1000);
   }
 
-  /// Requires that it works.
+  // Requires that it works.
   void Load(const std::string& plugin, const std::string& config = "{}") {
     const auto answer = TryLoad(Plugin(plugin), config);
 
@@ -134,7 +134,7 @@ class HostUnderTest {
     });
   }
 
-  /// Sends ConnectWorker and does not wait: the worker of the test has to accept in the same thread.
+  // Sends ConnectWorker and does not wait: the worker of the test has to accept in the same thread.
   void StartConnecting(uint32_t workerPid, const std::string& socketPath) {
     flatbuffers::FlatBufferBuilder builder;
 
@@ -148,7 +148,7 @@ class HostUnderTest {
     return Ask([&](auto& builder) { return Mph::Control::CreateDisconnectWorker(builder, workerPid); });
   }
 
-  /// The stats of the instance that serves the worker; their frame must live as long as they are read.
+  // The stats of the instance that serves the worker; their frame must live as long as they are read.
   Frame AskStats() {
     return Ask([](auto& builder) { return Mph::Control::CreateGetHostStats(builder); });
   }

@@ -13,7 +13,7 @@ namespace mph::test {
 // Far beyond what anything here takes, also under a sanitizer on a busy machine.
 inline constexpr uint64_t WatchdogNs = 20'000'000'000;
 
-/// Looks every 0.2 ms; false when the watchdog bites.
+// Looks every 0.2 ms; false when the watchdog bites.
 template <typename Condition>
 bool Until(Condition&& condition) {
   const auto deadline = host::MonotonicNs() + WatchdogNs;
@@ -31,7 +31,7 @@ bool Until(Condition&& condition) {
   return true;
 }
 
-/// For what a test cannot go on without.
+// For what a test cannot go on without.
 inline void Require(bool condition, const char* what) {
   if (!condition) {
     tap::ok(false, what);

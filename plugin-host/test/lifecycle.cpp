@@ -30,7 +30,7 @@ void IsFailure(const Frame& frame, ErrorCode code, const std::string& part, cons
   }
 }
 
-/// Publishes packets one by one, each after the last was answered, until the plugin fails to answer one; returns how many it answered.
+// Publishes packets one by one, each after the last was answered, until the plugin fails to answer one; returns how many it answered.
 uint16_t PublishUntilNoAnswer(FakeWorker& worker, FakeRing& ring, uint16_t packets) {
   for (uint16_t i = 1; i <= packets; ++i) {
     const auto cursor = ring.ConsumerCursor();
@@ -162,7 +162,7 @@ void NoAppNoHost() {
   tap::ok(ExitedWith(host.WaitForExit(), 0), "not even a plugin that hangs keeps a host without an app");
 }
 
-/// The app of this one is a child of the test, which is killed while the test itself keeps the channel open.
+// The app of this one is a child of the test, which is killed while the test itself keeps the channel open.
 void AKilledAppLeavesNoHost() {
   int channel[2];
   int report[2];

@@ -70,7 +70,7 @@ t.test('what cannot be loaded is refused with the file, the reason and a remedy'
 		[fixture('wrong-abi'), 'PluginAbi', /wrong-abi\.so has ABI version 99, this host speaks version 1; rebuild the plugin/],
 		[fixture('short-descriptor'), 'PluginAbi', /descriptor of 8 bytes, ABI version 1 has at least \d+/],
 		[fixture('no-create'), 'PluginAbi', /without `create`/],
-		[fixture('throws-in-create'), 'PluginCreate', /^throws-in-create 1\.0\.0: thrown on purpose$/],
+		[fixture('throws-in-create'), 'PluginCreate', /^plugin throws-in-create 1\.0\.0 could not be created: thrown on purpose$/],
 		[fixture('fails-in-create'), 'PluginCreate', /create returned 7 and wrote no reason/],
 	];
 	const { load } = startHost(t);
