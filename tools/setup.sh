@@ -62,6 +62,7 @@ install_debian_packages() {
 	want 'to build the worker and the host' meson ninja-build ccache
 	want 'the libraries that the worker is built on' libuv1-dev libssl-dev libsrtp2-dev libabsl-dev libflatbuffers-dev
 	want 'for the memory and messages that worker and host share' libboost-dev flatbuffers-compiler
+	want 'for the configuration of the example plugins' nlohmann-json3-dev
 	want 'for certificates in tests, and to fetch over https' openssl ca-certificates
 	if [[ $purpose != build ]]; then
 		want 'for real audio and video' ffmpeg

@@ -83,6 +83,7 @@ namespace PluginHost
 
 	private:
 		static constexpr uint32_t MaxStrikes{ 64 };
+		static constexpr uint32_t MaxIdleDoorbells{ 64 };
 
 	private:
 		// Whether nothing is left in the rings of the group.
@@ -109,6 +110,8 @@ namespace PluginHost
 		uint64_t unfinishedGroups{ 0 };
 		bool published{ false };
 		bool newsSinceDoorbell{ true };
+		// In a row.
+		uint32_t idleDoorbells{ 0 };
 		uint32_t strikes{ 0 };
 	};
 } // namespace PluginHost

@@ -247,19 +247,23 @@ namespace PluginHost
 
 		mph::shm::ResetDoorbell(this->workerDoorbell.readEnd.Get());
 
-		// A sound host rings after it published. The drain itself is done before the loop blocks again.
-		if (!this->newsSinceDoorbell && !HasNews())
+		// The drain itself is done before the loop blocks again.
+		if (this->newsSinceDoorbell || HasNews())
 		{
-			this->plugin->AddStrike(PluginStrike::IDLE_DOORBELL);
+			this->newsSinceDoorbell = false;
+			this->idleDoorbells     = 0;
 
-			// One that floods it is not heard any more; its verdicts are still drained each turn.
-			if (IsCondemned())
-			{
-				uv_poll_stop(this->uvDoorbell);
-			}
+			return;
 		}
 
-		this->newsSinceDoorbell = false;
+		// A sound host rings after it published. Its ring may come late, when something else had the worker drain already; one that rings
+		// again and again for nothing is not sound.
+		if (++this->idleDoorbells > MaxIdleDoorbells)
+		{
+			this->plugin->AddStrike(PluginStrike::IDLE_DOORBELL);
+			this->strikes = MaxStrikes + 1;
+			uv_poll_stop(this->uvDoorbell);
+		}
 	}
 
 	void HostLink::OnStrike(PluginStrike strike)
