@@ -1,6 +1,10 @@
 // What wakes a sleeping peer: a non-blocking pipe, one end each. (Of an eventfd both sides would share one file description, and a host
 // that clears its O_NONBLOCK could freeze the worker.)
 //
+// What a pipe does not withstand: its kernel lock is held while bytes are copied, so a peer that reads into memory whose page faults it
+// serves itself (userfaultfd, which needs privileges, or a FUSE mapping) holds up our write() meanwhile. A socket pair would withstand it,
+// at 1.8 µs instead of 0.7 for a ring and its reset.
+//
 // A ring at a dead peer's door raises SIGPIPE: whoever rings must ignore that signal. The worker does; so must a host.
 #pragma once
 
