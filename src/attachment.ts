@@ -26,7 +26,8 @@ export type AttachmentEvents = {
 	absent: [];
 	/** A host serves it again. */
 	active: [];
-	/** Internal. */
+	// Internal, so that the app's removeAllListeners('active') takes nothing of ours away.
+	'@active': [];
 	'@close': [];
 };
 
@@ -301,6 +302,10 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 		this.#active = active;
 		this.safeEmit(active ? 'active' : 'absent');
 		this.#observer.safeEmit(active ? 'active' : 'absent');
+
+		if (active) {
+			this.emit('@active');
+		}
 	}
 
 	#closeWith(event: 'routerclose' | 'producerclose' | 'workerclose' | 'pluginclose', code: CodedError['code'], message: string): void {

@@ -1,7 +1,6 @@
 // One run of a plugin's host: its process, and which workers it has been brought together with.
 
 import type { Outgoing } from './control/outgoing.ts';
-import type { CrashReport } from './crash-report.ts';
 import type { HostProcess, PluginIdentity } from './host-process.ts';
 
 /** What is needed of a worker to run hosts for it. */
@@ -22,8 +21,8 @@ export class HostRun {
 	readonly #connections = new Map<SupervisedWorker, Promise<void>>();
 	/** performance.now() when it first served all that is attached. */
 	servedAt: number | undefined;
-	/** Set when it is gone. */
-	report: CrashReport | undefined;
+	/** It is of no use any more, whether its process has ended or not. */
+	isLost = false;
 
 	constructor(host: HostProcess, load: Outgoing['LoadPlugin']) {
 		this.host = host;
@@ -38,6 +37,12 @@ export class HostRun {
 
 		this.#connections.set(worker, connection);
 		await connection;
+	}
+
+	/** The worker is gone. */
+	forget(worker: SupervisedWorker): void {
+		this.connected.delete(worker);
+		this.#connections.delete(worker);
 	}
 
 	/** Settled when it is known whether the worker has it as its host. Undefined: it was not asked to connect. */
@@ -66,7 +71,7 @@ export class HostRun {
 
 			return;
 		}
-		if (!this.report) {
+		if (!this.isLost) {
 			this.connected.add(worker);
 		}
 	}

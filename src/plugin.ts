@@ -175,7 +175,7 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> e
 		this.#attachments.set(attachment.id, attachment);
 		this.#starting.add(attachment);
 		attachment.on('@close', () => this.#onAttachmentClosed(attachment));
-		attachment.on('active', () => this.#reportIfServed());
+		attachment.on('@active', () => this.#reportIfServed());
 
 		try {
 			await attachment.start(

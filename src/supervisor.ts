@@ -8,7 +8,7 @@ import { EnhancedEventEmitter } from 'mediasoup/extras';
 
 import { CrashBudget } from './crash-budget.ts';
 import type { HostCrash } from './crash-report.ts';
-import { CrashReport, describeEnd } from './crash-report.ts';
+import { describeEnd } from './crash-report.ts';
 import { defaults } from './defaults.ts';
 import { HostDiedError } from './errors.ts';
 import type { HostProcess, PluginIdentity } from './host-process.ts';
@@ -16,6 +16,7 @@ import type { SupervisedWorker } from './host-run.ts';
 import { HostRun } from './host-run.ts';
 import { HostWork } from './host-work.ts';
 import type { LogLevel } from './logger.ts';
+import { LostHosts } from './lost-hosts.ts';
 import type { HostStateChange } from './worker-link.ts';
 
 /**
@@ -64,11 +65,6 @@ export type SupervisorEvents = {
 	log: [LogLevel, string];
 };
 
-/** Longer than a worker that is well takes to say how much it held for a dead host. */
-const reportTimeoutMs = 1_000;
-/** For a host that all workers have lost, but that has not ended: it may be writing a core dump. */
-const lingerMs = 5_000;
-
 export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 	readonly #options: SupervisorOptions;
 	readonly #delays: SupervisorDelays;
@@ -77,8 +73,7 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 	readonly #workers = new Set<SupervisedWorker>();
 	/** Settled when the worker has heard of the plugin. */
 	readonly #introductions = new Map<SupervisedWorker, Promise<unknown>>();
-	/** Gone, but the process lives on or a worker has not yet said what it held. */
-	readonly #lostRuns = new Set<HostRun>();
+	readonly #lostHosts = new LostHosts((crash) => this.#onCrash(crash));
 	#state: SupervisorState = 'stopped';
 	#run: HostRun | undefined;
 	#restartTimer: NodeJS.Timeout | undefined;
@@ -158,12 +153,8 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		this.#workers.delete(worker);
 		this.#introductions.delete(worker);
 		this.#work.forget(worker);
-		this.#run?.connected.delete(worker);
-
-		for (const run of this.#lostRuns) {
-			run.connected.delete(worker);
-			run.report?.workerGone(worker.pid);
-		}
+		this.#run?.forget(worker);
+		this.#lostHosts.workerGone(worker);
 	}
 
 	/** Resolves when the worker knows the plugin; rejects when it and the host do not come together. */
@@ -188,12 +179,7 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		if (this.#run?.host.pid === hostPid && !worker.closed) {
 			this.#lose(this.#run, `worker ${worker.pid}: ${reason}`);
 		}
-		for (const run of this.#lostRuns) {
-			if (run.host.pid === hostPid) {
-				run.connected.delete(worker);
-				run.report?.heldBy(worker.pid, held);
-			}
-		}
+		this.#lostHosts.heldBy(worker, hostPid, held);
 	}
 
 	/** To be called whenever all that is attached is being served. */
@@ -211,9 +197,7 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 
 			this.#downSince = undefined;
 			// Nobody should hear of the recovery before the crash.
-			for (const run of this.#lostRuns) {
-				run.report?.flush();
-			}
+			this.#lostHosts.reportAll();
 			this.emit('recovered', { pid: this.#run.host.pid!, downMs });
 		}
 	}
@@ -226,10 +210,7 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		this.#run = undefined;
 		clearTimeout(this.#restartTimer);
 		void released.finally(() => run?.host.shutdown(this.#delays.shutdownGraceMs));
-
-		for (const lost of this.#lostRuns) {
-			lost.host.kill();
-		}
+		this.#lostHosts.killAll();
 	}
 
 	/** Throws when there is not even a process. */
@@ -248,10 +229,7 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		host.on('log', (level, line) => this.emit('log', level, line));
 		host.on('workerlost', (workerPid, reason) => this.#onWorkerLost(run, workerPid, reason));
 		host.once('channelclose', () => this.#lose(run, ''));
-		host.once('exit', (exit) => {
-			this.#lose(run, '');
-			run.report?.exited(exit);
-		});
+		host.once('exit', () => this.#lose(run, ''));
 
 		for (const [worker, token] of tokens) {
 			this.#connect(run, worker, token);
@@ -313,16 +291,17 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 			return;
 		}
 		this.#run = undefined;
+		run.isLost = true;
 
 		// start() rejects and says why.
 		if (this.#isFirstStart()) {
 			this.#state = 'stopped';
-			run.host.killAfter(lingerMs);
+			run.host.kill();
 
 			return;
 		}
 
-		this.#expectReport(run, reason);
+		this.#lostHosts.add(run, reason);
 		this.#downSince ??= performance.now();
 		this.emit('down');
 		this.#died(reason, run);
@@ -374,32 +353,9 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		);
 	}
 
-	#expectReport(run: HostRun, reason: string): void {
-		const { host } = run;
-		const workerPids = [...run.connected].map((worker) => worker.pid);
-		const timer = setTimeout(() => run.report?.flush(), reportTimeoutMs).unref();
-
-		run.report = new CrashReport(host.pid, reason, workerPids, (crash) => {
-			clearTimeout(timer);
-			this.#forgetIfDone(run);
-
-			if (this.#state !== 'stopped') {
-				this.emit('crash', crash);
-			}
-		});
-		this.#lostRuns.add(run);
-
-		if (host.exit) {
-			run.report.exited(host.exit);
-		} else {
-			host.killAfter(lingerMs);
-			host.once('exit', () => this.#forgetIfDone(run));
-		}
-	}
-
-	#forgetIfDone(run: HostRun): void {
-		if (run.host.exit && run.report?.sent) {
-			this.#lostRuns.delete(run);
+	#onCrash(crash: HostCrash): void {
+		if (this.#state !== 'stopped') {
+			this.emit('crash', crash);
 		}
 	}
 

@@ -12,7 +12,7 @@ import type { Incoming, IncomingMessage } from './control/incoming.ts';
 import type { Outgoing } from './control/outgoing.ts';
 import type { CodedError } from './errors.ts';
 import { InvalidStateError, NotFoundError, UnsupportedError, WorkerRefusedError, isCodedError } from './errors.ts';
-import { AttachmentState, ErrorCode as FailureCode, ProtocolVersion, Role } from './generated/control.js';
+import { AttachmentState, ErrorCode as FailureCode, Limit, ProtocolVersion, Role } from './generated/control.js';
 import { LayoutVersion } from './generated/layout.js';
 import type { RingSettings } from './options.ts';
 import type { WorkerSnapshot } from './stats.ts';
@@ -24,6 +24,12 @@ import type { WorkerSnapshot } from './stats.ts';
  *     └→ CLOSED
  */
 type LinkState = 'connecting' | 'ready' | 'refused' | 'closed';
+
+/**
+ * More than the protocol promises: the stats of a worker with some 500 attachments are longer than a frame may be, and the end of this
+ * connection would take every plugin off the worker. Unlike a host the worker runs no foreign code.
+ */
+const maxWorkerFrameBytes = 64 * Limit.MaxFrameBytes;
 
 export type HostStateChange = Incoming['HostStateChanged'];
 
@@ -62,7 +68,10 @@ export class WorkerLink extends EnhancedEventEmitter<WorkerLinkEvents> {
 		super();
 		this.#worker = worker;
 		this.socketPath = socketPath;
-		this.#client = new ControlClient({ socket: createConnection(socketPath), peer: `worker ${worker.pid}`, timeoutMs });
+		this.#client = new ControlClient({
+			...{ socket: createConnection(socketPath), peer: `worker ${worker.pid}`, timeoutMs },
+			maxFrameBytes: maxWorkerFrameBytes,
+		});
 		this.#client.on('message', (message) => this.#onMessage(message));
 		this.#client.on('close', (error) => this.#onClose(error));
 		this.#ready = this.#open(token, mediasoupVersion);

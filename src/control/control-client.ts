@@ -55,6 +55,8 @@ export type ControlClientOptions = {
 	/** Names the peer in messages: "worker 4711". */
 	readonly peer: string;
 	readonly timeoutMs: number;
+	/** Default: Mph.Control.Limit.MaxFrameBytes. */
+	readonly maxFrameBytes?: number;
 };
 
 export type ControlClientEvents = {
@@ -75,14 +77,15 @@ export class ControlClient extends EnhancedEventEmitter<ControlClientEvents> {
 	readonly #socket: Socket;
 	readonly #peer: string;
 	readonly #timeoutMs: number;
-	readonly #reader = new FrameReader();
+	readonly #reader: FrameReader;
 	readonly #pending = new Map<number, PendingRequest>();
 	#nextId = 1;
 	#closed = false;
 	#error: Error | undefined;
 
-	constructor({ socket, peer, timeoutMs }: ControlClientOptions) {
+	constructor({ socket, peer, timeoutMs, maxFrameBytes }: ControlClientOptions) {
 		super();
+		this.#reader = new FrameReader(maxFrameBytes);
 		this.#socket = socket;
 		this.#peer = peer;
 		this.#timeoutMs = timeoutMs;

@@ -7,8 +7,13 @@ import { Limit } from '../generated/control.js';
 export const lengthPrefixBytes = 4;
 
 export class FrameReader {
+	readonly #maxFrameBytes: number;
 	#chunks: Buffer[] = [];
 	#buffered = 0;
+
+	constructor(maxFrameBytes: number = Limit.MaxFrameBytes) {
+		this.#maxFrameBytes = maxFrameBytes;
+	}
 
 	/** The frames that are complete with `chunk`, without their prefix. Throws ProtocolError; nothing can be read after that. */
 	push(chunk: Buffer): Buffer[] {
@@ -31,8 +36,8 @@ export class FrameReader {
 
 		const length = this.#peek(lengthPrefixBytes).readUInt32LE(0);
 
-		if (length > Limit.MaxFrameBytes) {
-			throw new ProtocolError('MPH_ERR_PROTOCOL', `a frame of ${length} bytes was announced; at most ${Limit.MaxFrameBytes} are allowed`);
+		if (length > this.#maxFrameBytes) {
+			throw new ProtocolError('MPH_ERR_PROTOCOL', `a frame of ${length} bytes was announced; at most ${this.#maxFrameBytes} are allowed`);
 		}
 		if (this.#buffered < lengthPrefixBytes + length) {
 			return undefined;
