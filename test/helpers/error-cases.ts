@@ -1,8 +1,7 @@
 // For every code that the library exports, what triggers it. test/unit/errors.test.ts runs what needs no real worker, and fails for a code
 // that has no case; test/integration/bad-input.test.ts runs the rest, and looks whether calls stayed as they were.
 
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import * as mediasoup from 'mediasoup';
@@ -19,6 +18,7 @@ import { mediaCodecs } from './call.ts';
 import { hostScript, standInHost } from './processes.ts';
 import type { StandInOptions } from './stand-in-worker.ts';
 import { StandInRouter, StandInWorker, standInMediasoup } from './stand-in-worker.ts';
+import { tempDir } from './temp-dir.ts';
 import type { Request } from './worker-messages.ts';
 import { failure, ok, welcome } from './worker-messages.ts';
 
@@ -426,7 +426,7 @@ async function createStockWorker(): Promise<types.Worker> {
 }
 
 function textFile(): string {
-	const file = join(mkdtempSync(join(tmpdir(), 'mph-test-')), 'text.so');
+	const file = join(tempDir(), 'text.so');
 
 	writeFileSync(file, 'this is no shared object');
 
@@ -434,7 +434,7 @@ function textFile(): string {
 }
 
 function directory(): string {
-	const path = join(mkdtempSync(join(tmpdir(), 'mph-test-')), 'directory.so');
+	const path = join(tempDir(), 'directory.so');
 
 	mkdirSync(path);
 

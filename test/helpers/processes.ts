@@ -1,8 +1,9 @@
 // Looking at processes, and hosts that misbehave before they have said a word: a line of shell each, run as real processes.
 
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+
+import { tempDir } from './temp-dir.ts';
 
 /** False for a zombie, too: it is dead, its parent has just not looked yet. */
 export function isAlive(pid: number): boolean {
@@ -15,7 +16,7 @@ export function isAlive(pid: number): boolean {
 
 /** The path of an executable that runs this line of shell. Descriptor 3 is its channel. */
 export function hostScript(line: string): string {
-	const file = join(mkdtempSync(join(tmpdir(), 'mph-test-host-')), 'host');
+	const file = join(tempDir(), 'host');
 
 	writeFileSync(file, `#!/bin/sh\n${line}\n`, { mode: 0o755 });
 

@@ -1,24 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Test } from 'tap';
 import t from 'tap';
 
 import { AppDirectory } from '../../src/app-dir.ts';
 import { completeLogger } from '../../src/logger.ts';
 import { repoRoot } from '../../tools/lib/paths.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
 
 const logger = completeLogger();
-
-function makeParent(t: Test): string {
-	const parent = mkdtempSync(join(tmpdir(), 'mph-test-'));
-
-	t.teardown(() => rmSync(parent, { recursive: true, force: true }));
-
-	return parent;
-}
 
 /** What an app leaves behind that is killed after it has made its directory. */
 async function leaveBehind(parent: string): Promise<string> {
@@ -43,7 +34,7 @@ async function leaveBehind(parent: string): Promise<string> {
 }
 
 t.test('it is for its owner only, and so is the token in it', async (t) => {
-	const parent = makeParent(t);
+	const parent = tempDir();
 	const directory = await AppDirectory.create(parent, logger);
 
 	t.equal(statSync(directory.path).mode & 0o777, 0o700);
@@ -54,7 +45,7 @@ t.test('it is for its owner only, and so is the token in it', async (t) => {
 });
 
 t.test('two have different tokens and paths', async (t) => {
-	const parent = makeParent(t);
+	const parent = tempDir();
 	const [one, two] = [await AppDirectory.create(parent, logger), await AppDirectory.create(parent, logger)];
 
 	t.not(one.token, two.token);
@@ -62,7 +53,7 @@ t.test('two have different tokens and paths', async (t) => {
 });
 
 t.test('remove() takes everything in it along, and may be called again', async (t) => {
-	const directory = await AppDirectory.create(makeParent(t), logger);
+	const directory = await AppDirectory.create(tempDir(), logger);
 
 	writeFileSync(directory.socketPathOf(1), '');
 	directory.remove();
@@ -71,7 +62,7 @@ t.test('remove() takes everything in it along, and may be called again', async (
 });
 
 t.test('what a killed app left behind is removed by the next one', async (t) => {
-	const parent = makeParent(t);
+	const parent = tempDir();
 	const leftover = await leaveBehind(parent);
 
 	writeFileSync(join(leftover, '1.sock'), '');
@@ -84,7 +75,7 @@ t.test('what a killed app left behind is removed by the next one', async (t) => 
 });
 
 t.test('what belongs to a living app stays', async (t) => {
-	const parent = makeParent(t);
+	const parent = tempDir();
 	const living = await AppDirectory.create(parent, logger);
 
 	await AppDirectory.create(parent, logger);
@@ -92,7 +83,7 @@ t.test('what belongs to a living app stays', async (t) => {
 });
 
 t.test('what is of another pid namespace stays: its pids mean nothing here', async (t) => {
-	const parent = makeParent(t);
+	const parent = tempDir();
 	const leftover = await leaveBehind(parent);
 	const [, ...rest] = leftover.slice(parent.length + 5).split('-');
 	const foreign = join(parent, ['mph', '1', ...rest].join('-'));
@@ -103,7 +94,7 @@ t.test('what is of another pid namespace stays: its pids mean nothing here', asy
 });
 
 t.test('what only looks like a leftover stays', async (t) => {
-	const parent = makeParent(t);
+	const parent = tempDir();
 	const name = (await leaveBehind(parent)).slice(parent.length + 1);
 	const target = join(parent, 'precious');
 
@@ -128,7 +119,7 @@ t.test('a parent that cannot be written to is an error that names it', async (t)
 });
 
 t.test('a path too long for a socket is an error, and nothing is left of it', async (t) => {
-	const parent = join(makeParent(t), 'x'.repeat(60));
+	const parent = join(tempDir(), 'x'.repeat(60));
 
 	mkdirSync(parent);
 	await t.rejects(AppDirectory.create(parent, logger), { code: 'MPH_ERR_DIR', message: /the system allows 107; pass a shorter `dir`/ });

@@ -1,7 +1,6 @@
 // Adoption and the environment, with workers that stand in.
 
-import { existsSync, mkdtempSync, readdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import t from 'tap';
@@ -14,6 +13,7 @@ import { fixturePlugin } from '../helpers/binaries.ts';
 import { nextEvent } from '../helpers/events.ts';
 import { isAlive, standInHost } from '../helpers/processes.ts';
 import { StandInWorker, standInMediasoup } from '../helpers/stand-in-worker.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
 import { until } from '../helpers/until.ts';
 import { failure, ok, readHello, readIssueHostToken, readRemovePlugin } from '../helpers/worker-messages.ts';
 
@@ -47,7 +47,7 @@ t.test('workers find the directory in their environment, and it is as before whe
 });
 
 t.test('`dir` says where the directory is made', async (t) => {
-	const parent = mkdtempSync(join(tmpdir(), 'mph-test-'));
+	const parent = tempDir();
 	const { dir } = await open(t, { dir: parent });
 
 	t.same(readdirSync(parent).map((name) => join(parent, name)), [dir]);
@@ -209,7 +209,7 @@ t.test('hosts end with the plugin host, when the workers have let go of them', a
 
 t.test('what mediasoup makes after it was closed is none of its business', async (t) => {
 	const { pluginHost, mediasoup } = await open(t);
-	const dir = mkdtempSync(join(tmpdir(), 'mph-test-'));
+	const dir = tempDir();
 
 	pluginHost.close();
 

@@ -1,9 +1,7 @@
 // Against a real server on a real socket that speaks the protocol.
 
-import { mkdtempSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { createConnection, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import t from 'tap';
@@ -13,6 +11,7 @@ import { FrameReader } from '../../../src/control/framing.ts';
 import type { IncomingMessage } from '../../../src/control/incoming.ts';
 import { AttachmentState, Body, ErrorCode } from '../../../src/generated/control.js';
 import { inTime, nextEvent } from '../../helpers/events.ts';
+import { tempDir } from '../../helpers/temp-dir.ts';
 import type { Request } from '../../helpers/worker-messages.ts';
 import { attachmentStateChanged, failure, ok, readPauseAttachment, readRequest, stats } from '../../helpers/worker-messages.ts';
 
@@ -20,7 +19,7 @@ type Serve = (request: Request, socket: Socket) => void;
 
 /** A client whose requests go to `serve`. */
 async function connect(t: Test, serve: Serve, timeoutMs = 10_000): Promise<ControlClient> {
-	const path = join(mkdtempSync(join(tmpdir(), 'mph-test-')), 'socket');
+	const path = join(tempDir(), 'socket');
 	const server = createServer((socket) => {
 		const reader = new FrameReader();
 
