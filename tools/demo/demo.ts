@@ -5,16 +5,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { until } from '../lib/until.ts';
 import { buildRtpTools } from '../rtp/build.ts';
+import { enteredOf, measure, receivedOf, remarksOf, sentOf, streamFigures } from './accounting.ts';
 import type { Children } from './children.ts';
-import type { FilterCounters, HostFigures } from './figures.ts';
+import type { HostFigures } from './figures.ts';
 import { killTimes, killWhileHolding } from './kills.ts';
 import type { DemoOptions } from './options.ts';
 import type { Kill, Measured } from './receipt.ts';
-import { type Receiver, type ReceiverReport, startReceiver } from './rtp-tool.ts';
+import { type Receiver, startReceiver } from './rtp-tool.ts';
 import { type Sent, bucket, plans, startSenders } from './senders.ts';
 import { type Stage, openStage } from './stage.ts';
-import type { StreamPath } from './topology.ts';
-import type { StreamFigures, View } from './view.ts';
+import type { View } from './view.ts';
 
 export type DemoResult = { readonly measured: Measured; readonly remarks: readonly string[] };
 
@@ -25,6 +25,11 @@ export async function runDemo(options: DemoOptions, children: Children, view: Vi
 
 	try {
 		const senders = startSenders(children, tools, stage.paths);
+
+		await until('a first verdict (packets do not pass the tap: was the worker built without it?)', { everyMs: 20, withinMs: 5_000 }, async () =>
+			(await stage.throttle.counters()).verdicts > 0 ? true : undefined,
+		);
+
 		const kills: Kill[] = [];
 		// Whichever of the two ends, in good order or not, ends the other one.
 		const running = new AbortController();
@@ -41,7 +46,9 @@ export async function runDemo(options: DemoOptions, children: Children, view: Vi
 		const filter = await stage.throttle.counters();
 		const report = await receiver.stop();
 
-		return { measured: measure(stage.paths, sent, entered, filter, report, kills), remarks: remarksOf(sent, report, stage.paths) };
+		const reports = { paths: stage.paths, sent, entered, filter, report, kills };
+
+		return { measured: measure(reports), remarks: remarksOf(reports) };
 	} finally {
 		stage.close();
 	}
@@ -82,7 +89,13 @@ async function figuresOf<Counters>(plugin: { counters: () => Promise<Counters>; 
 async function showWhileRunning({ options, stage, receiver, kills, view, signal }: Run & { readonly receiver: Receiver }): Promise<void> {
 	const startedAt = performance.now();
 
-	while (!signal.aborted) {
+	for (;;) {
+		// Being told to stop ends the sleep early, which is no error.
+		await sleep(view.intervalMs, undefined, { signal }).catch(() => {});
+		if (signal.aborted) {
+			return;
+		}
+
 		const [filter, observer, entered] = await Promise.all([figuresOf(stage.throttle), figuresOf(stage.counter), enteredOf(stage.paths)]);
 
 		view.show({
@@ -94,8 +107,6 @@ async function showWhileRunning({ options, stage, receiver, kills, view, signal 
 			kills,
 			killsWanted: options.kills,
 		});
-		// Being told to stop ends the sleep early, which is no error.
-		await sleep(view.intervalMs, undefined, { signal }).catch(() => {});
 	}
 }
 
@@ -119,77 +130,4 @@ async function drain(stage: Stage, receiver: Receiver, sent: Sent): Promise<read
 		// The receiver reports ten times a second: ten looks without a change are a second of silence.
 		return filter.held === 0 && unchanged >= (open === 0 ? 2 : 10) ? entered : undefined;
 	});
-}
-
-function measure(
-	paths: readonly StreamPath[],
-	sent: Sent,
-	entered: readonly number[],
-	filter: FilterCounters,
-	report: ReceiverReport,
-	kills: readonly Kill[],
-): Measured {
-	return {
-		sent: sentOf(paths, sent, entered),
-		received: receivedOf(paths, report),
-		gaps: paths.reduce((sum, path) => sum + (receivedStream(path, report)?.lost ?? 0), 0),
-		dropped: filter.dropped,
-		verdicts: filter.verdicts,
-		releasedByPolicy: filter.releasedByPolicy,
-		kills,
-		holdMicros: filter.holdMicros,
-		overLimit: sent.overLimit,
-		bucket,
-	};
-}
-
-/** What helps to understand a receipt that is not as it should be. */
-function remarksOf(sent: Sent, report: ReceiverReport, paths: readonly StreamPath[]): string[] {
-	const remarks = [`end to end (rtp-send to rtp-receive): ${latencyOf(report)}; rtp-send was at most ${sent.maxLateMs.toFixed(1)} ms late`];
-	const skipped = paths.reduce((sum, path) => sum + (receivedStream(path, report)?.skippedCounters ?? 0), 0);
-
-	// One that was dropped at a stream's very end leaves no trace at the receiver.
-	remarks.push(`the receiver saw ${skipped} of rtp-send's packets left out of streams whose sequence numbers have ${report.lost} gaps`);
-	if (sent.stalledMs > 0) {
-		remarks.push(`rtp-send was not run for ${sent.stalledMs.toFixed(0)} ms and left out what was due then`);
-	}
-	if (report.kernelDrops > 0) {
-		remarks.push(`${report.kernelDrops} packets were dropped by the kernel because the receiver was too slow`);
-	}
-	if (report.duplicates > 0) {
-		remarks.push(`${report.duplicates} packets came twice`);
-	}
-
-	return remarks;
-}
-
-function latencyOf({ latencyMicros }: ReceiverReport): string {
-	return latencyMicros ? `p50 ${latencyMicros.p50} µs, p99 ${latencyMicros.p99} µs, max ${latencyMicros.max} µs` : 'nothing arrived';
-}
-
-function enteredOf(paths: readonly StreamPath[]): Promise<number[]> {
-	return Promise.all(paths.map((path) => path.entered()));
-}
-
-function sentOf(paths: readonly StreamPath[], sent: Sent, entered: readonly number[]): number {
-	return paths.reduce((sum, { plan }, index) => sum + (sent.bySsrc.get(plan.ssrc) ?? entered[index]!), 0);
-}
-
-/** By SSRC: mediasoup also sends streams of its own, to probe bandwidth. */
-function receivedStream({ receivedSsrc }: StreamPath, report: ReceiverReport | undefined) {
-	return report?.streams.find(({ ssrc }) => ssrc === receivedSsrc);
-}
-
-function receivedOf(paths: readonly StreamPath[], report: ReceiverReport | undefined): number {
-	return paths.reduce((sum, path) => {
-		const stream = receivedStream(path, report);
-
-		return sum + (stream ? stream.packets - stream.duplicates : 0);
-	}, 0);
-}
-
-function streamFigures(path: StreamPath, entered: number, report: ReceiverReport | undefined): StreamFigures {
-	const stream = receivedStream(path, report);
-
-	return { name: path.plan.name, sent: entered, received: stream?.packets ?? 0, lost: stream?.lost ?? 0 };
 }

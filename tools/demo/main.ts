@@ -18,7 +18,8 @@ for (const [signal, number] of [['SIGINT', 2], ['SIGTERM', 15], ['SIGHUP', 1]] a
 	process.once(signal, () => process.exit(128 + number));
 }
 
-process.exitCode = await main();
+// Not by process.exitCode: after a failure there may be children that would keep us alive.
+process.exit(await main());
 
 async function main(): Promise<number> {
 	let options: DemoOptions;
@@ -42,7 +43,7 @@ async function main(): Promise<number> {
 
 		return broken.length === 0 ? 0 : 1;
 	} catch (error) {
-		process.stderr.write(`the demo failed: ${(error as Error).message}\n${(error as Error).stack ?? ''}\n`);
+		process.stderr.write(`the demo failed: ${(error as Error).stack}\n`);
 
 		return 1;
 	}
