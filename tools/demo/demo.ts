@@ -127,7 +127,7 @@ async function drain(stage: Stage, receiver: Receiver, sent: Sent): Promise<read
 		unchanged = now === before ? unchanged + 1 : 0;
 		before = now;
 
-		// The receiver reports ten times a second: ten looks without a change are a second of silence.
+		// The receiver reports more often than this looks; ten looks without a change are a second of silence.
 		return filter.held === 0 && unchanged >= (open === 0 ? 2 : 10) ? entered : undefined;
 	});
 }

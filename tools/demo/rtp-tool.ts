@@ -35,7 +35,7 @@ export type ReceivedStream = {
 	readonly skippedCounters: number | null;
 };
 
-const reportIntervalMs = 100;
+const reportIntervalMs = 50;
 
 type RunningTool<Line> = {
 	readonly firstLine: Promise<Line>;

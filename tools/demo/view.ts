@@ -38,7 +38,8 @@ export function openView(output: WriteStream): View {
 class LiveView implements View {
 	readonly intervalMs = 250;
 	readonly #output: WriteStream;
-	#previous: Snapshot | undefined;
+	/** Of the last second: rates over less than that would dance. */
+	readonly #history: Snapshot[] = [];
 	#linesShown = 0;
 
 	constructor(output: WriteStream) {
@@ -46,20 +47,25 @@ class LiveView implements View {
 	}
 
 	show(snapshot: Snapshot): void {
-		const lines = renderTable(snapshot, this.#previous);
+		const lines = renderTable(snapshot, this.#history[0]);
 		// A line that wraps would be two to the cursor.
 		const text = lines.map((line) => `\x1b[2K${line.slice(0, (this.#output.columns || 80) - 1)}\n`).join('');
 
 		this.#output.write(`${this.#toTop()}${text}`);
 		this.#linesShown = lines.length;
-		this.#previous = snapshot;
+		this.#history.push(snapshot);
+		if (this.#history.length > 1000 / this.intervalMs) {
+			this.#history.shift();
+		}
 	}
 
 	note(text: string): void {
+		const latest = this.#history.pop();
+
 		this.#output.write(`${this.#toTop()}\x1b[J${text}\n`);
 		this.#linesShown = 0;
-		if (this.#previous) {
-			this.show(this.#previous);
+		if (latest) {
+			this.show(latest);
 		}
 	}
 
