@@ -66,7 +66,8 @@ namespace PluginHost
 			return this->peerUid;
 		}
 		/**
-		 * Finishes the envelope around `body` and sends it. Descriptors may be closed by the caller after the return.
+		 * Finishes the envelope around `body` and sends it. Descriptors may be closed by the caller after the return. Never tells the listener
+		 * anything from within: a connection that fails closes later.
 		 */
 		void Send(
 		  flatbuffers::FlatBufferBuilder& builder,
@@ -91,6 +92,8 @@ namespace PluginHost
 		};
 
 	private:
+		void Break(const std::string& reason);
+		void DiscardOutput();
 		void OnUvEvents(int status, int events);
 		void Read();
 		void HandleFrames();
@@ -105,6 +108,8 @@ namespace PluginHost
 		uv_poll_t* uvHandle{ nullptr };
 		// Others.
 		bool closed{ false };
+		// Not empty: sending failed, and it closes in the next turn of the loop.
+		std::string brokenReason;
 		int polledEvents{ 0 };
 		int64_t createdAtMs{ 0 };
 		uint32_t peerPid{ 0 };

@@ -4,6 +4,7 @@
 #include "common.hpp"
 #include <array>
 #include <bit>
+#include <vector>
 
 namespace PluginHost
 {
@@ -22,9 +23,20 @@ namespace PluginHost
 			++this->counts[BucketOf(ns)];
 		}
 
-		const std::array<uint64_t, Buckets>& GetCounts() const
+		/**
+		 * Without the zeros at its end: of an attachment that never held anything, nothing.
+		 */
+		std::vector<uint64_t> GetTrimmedCounts() const
 		{
-			return this->counts;
+			const auto end = std::find_if(
+			  this->counts.rbegin(),
+			  this->counts.rend(),
+			  [](uint64_t count)
+			  {
+				  return count != 0;
+			  });
+
+			return { this->counts.begin(), end.base() };
 		}
 
 		static size_t BucketOf(uint64_t ns)

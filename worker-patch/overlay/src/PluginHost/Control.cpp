@@ -852,8 +852,7 @@ namespace PluginHost
 		{
 			const auto& attachment = *kv.second;
 			const auto& counters   = attachment.counters;
-			const auto& buckets    = attachment.holdHistogram.GetCounts();
-			const std::vector<uint64_t> histogram(buckets.begin(), buckets.end());
+			const auto histogram   = attachment.holdHistogram.GetTrimmedCounts();
 
 			attachmentStats.push_back(
 			  Fbs::CreateAttachmentStatsDirect(

@@ -19,12 +19,29 @@ namespace PluginHost
 	static constexpr size_t MaxOutputBytes{ 8 * 1024 * 1024 };
 	static constexpr size_t LengthPrefix{ sizeof(uint32_t) };
 
+	/**
+	 * Makes the kernel refuse messages that carry descriptors, where it knows how to (Linux 6.16). Without it we still never get one, since
+	 * read() drops them; but a last reference that is dropped there can block: that of a TCP socket with SO_LINGER and unsent data.
+	 */
+	static void DeclineDescriptors(int fd)
+	{
+		// SO_PASSRIGHTS, which Debian bookworm's headers do not have.
+		static constexpr int PassRights{ 83 };
+
+		const int off{ 0 };
+
+		// An older kernel says ENOPROTOOPT, and nothing can be done then.
+		static_cast<void>(setsockopt(fd, SOL_SOCKET, PassRights, std::addressof(off), sizeof(off)));
+	}
+
 	/* Instance methods. */
 
 	ControlConnection::ControlConnection(Listener* listener, int fd)
 	  : listener(listener), fd(fd), uvHandle(new uv_poll_t), createdAtMs(DepLibUV::GetTimeMs())
 	{
 		MS_TRACE();
+
+		DeclineDescriptors(fd);
 
 		struct ucred credentials{};
 		socklen_t length{ sizeof(credentials) };
@@ -64,7 +81,7 @@ namespace PluginHost
 	{
 		MS_TRACE();
 
-		if (this->closed)
+		if (this->closed || !this->brokenReason.empty())
 		{
 			return;
 		}
@@ -77,7 +94,7 @@ namespace PluginHost
 
 		if (this->outputBytes + length > MaxOutputBytes)
 		{
-			Close("it does not read its control socket");
+			Break("it does not read its control socket");
 
 			return;
 		}
@@ -150,15 +167,7 @@ namespace PluginHost
 
 		MS_DEBUG_TAG(info, "control connection closed [pid:%" PRIu32 ", reason:%s]", this->peerPid, reason.c_str());
 
-		for (auto& outgoing : this->output)
-		{
-			for (const int descriptor : outgoing.fds)
-			{
-				close(descriptor);
-			}
-		}
-		this->output.clear();
-
+		DiscardOutput();
 		uv_poll_stop(this->uvHandle);
 		close(this->fd);
 		this->fd = -1;
@@ -178,6 +187,35 @@ namespace PluginHost
 		  });
 	}
 
+	/**
+	 * Whoever sends is in the middle of something and does not expect connections, links and attachments to go away under its feet. So a
+	 * connection that fails while sending is closed in the next turn of the loop: shutting the socket down makes it readable.
+	 */
+	void ControlConnection::Break(const std::string& reason)
+	{
+		MS_TRACE();
+
+		this->brokenReason = reason;
+
+		DiscardOutput();
+		shutdown(this->fd, SHUT_RDWR);
+	}
+
+	void ControlConnection::DiscardOutput()
+	{
+		MS_TRACE();
+
+		for (auto& outgoing : this->output)
+		{
+			for (const int descriptor : outgoing.fds)
+			{
+				close(descriptor);
+			}
+		}
+
+		this->output.clear();
+	}
+
 	void ControlConnection::OnUvEvents(int status, int events)
 	{
 		MS_TRACE();
@@ -185,6 +223,13 @@ namespace PluginHost
 		// Nothing may leave a libuv callback: nobody would catch it.
 		try
 		{
+			if (!this->brokenReason.empty())
+			{
+				Close(this->brokenReason);
+
+				return;
+			}
+
 			if (status != 0)
 			{
 				Close(uv_strerror(status));
@@ -249,7 +294,7 @@ namespace PluginHost
 
 		size_t offset{ 0 };
 
-		while (!this->closed && this->input.size() - offset >= LengthPrefix)
+		while (!this->closed && this->brokenReason.empty() && this->input.size() - offset >= LengthPrefix)
 		{
 			uint32_t length{ 0 };
 
@@ -293,7 +338,7 @@ namespace PluginHost
 	{
 		MS_TRACE();
 
-		while (!this->closed && !this->output.empty())
+		while (!this->output.empty())
 		{
 			auto& outgoing = this->output.front();
 
@@ -331,7 +376,7 @@ namespace PluginHost
 
 				if (errno != EAGAIN)
 				{
-					Close(std::strerror(errno));
+					Break(std::strerror(errno));
 
 					return;
 				}
@@ -354,10 +399,7 @@ namespace PluginHost
 			}
 		}
 
-		if (!this->closed)
-		{
-			UpdatePoll();
-		}
+		UpdatePoll();
 	}
 
 	void ControlConnection::UpdatePoll()

@@ -6,12 +6,12 @@
 #include "Logger.hpp"
 #include "MediaSoupErrors.hpp"
 #include <cerrno>
-#include <csignal> // kill()
 #include <cstdlib> // std::strtol()
 #include <cstring>
 #include <dirent.h>
 #include <fstream>
 #include <openssl/crypto.h> // CRYPTO_memcmp()
+#include <sstream>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -36,6 +36,41 @@ namespace PluginHost
 		  {
 			  delete reinterpret_cast<T*>(closed);
 		  });
+	}
+
+	/**
+	 * Neither gone nor going: a process that was killed closes its descriptors, by which others hear of its end, before its children
+	 * get another parent and before it is reaped.
+	 */
+	static bool isAlive(int pid)
+	{
+		// PF_EXITING of the kernel's include/linux/sched.h.
+		static constexpr unsigned long Exiting{ 0x4 };
+
+		std::ifstream stream("/proc/" + std::to_string(pid) + "/stat");
+		std::string stat;
+
+		if (!std::getline(stream, stat))
+		{
+			return false;
+		}
+
+		// The command's name is in parentheses and may hold anything. Behind it: state, five numbers, flags.
+		std::istringstream fields(stat.substr(stat.rfind(')') + 1));
+		std::string state;
+		long number{ 0 };
+		unsigned long flags{ 0 };
+
+		fields >> state;
+
+		for (int i{ 0 }; i < 5; ++i)
+		{
+			fields >> number;
+		}
+
+		fields >> flags;
+
+		return state != "Z" && state != "X" && (flags & Exiting) == 0;
 	}
 
 	/* Instance methods. */
@@ -200,7 +235,7 @@ namespace PluginHost
 		unlink(this->path.c_str());
 
 		// Our parent lives on, so does its directory.
-		if (getppid() == this->parentPid)
+		if (getppid() == this->parentPid && isAlive(this->parentPid))
 		{
 			return;
 		}
@@ -224,7 +259,7 @@ namespace PluginHost
 				const auto pid = std::strtol(name.c_str(), nullptr, 10);
 
 				// A socket whose worker is dead is a leftover like the others.
-				if (pid > 0 && kill(static_cast<pid_t>(pid), 0) == 0)
+				if (pid > 0 && isAlive(static_cast<int>(pid)))
 				{
 					isLast = false;
 				}

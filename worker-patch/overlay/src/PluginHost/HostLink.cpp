@@ -245,7 +245,13 @@ namespace PluginHost
 
 		VerdictPump::Awake();
 
-		mph::shm::ResetDoorbell(this->workerDoorbell.readEnd.Get());
+		if (mph::shm::ResetDoorbell(this->workerDoorbell.readEnd.Get()) == mph::shm::ResetResult::PeerGone)
+		{
+			// The host is dying, or has closed its end: the descriptor would be readable for ever. The socket tells the rest.
+			uv_poll_stop(this->uvDoorbell);
+
+			return;
+		}
 
 		// The drain itself is done before the loop blocks again.
 		if (this->newsSinceDoorbell || HasNews())

@@ -456,7 +456,6 @@ namespace PluginHost
 		}
 
 		auto& verdicts = this->epoch->verdicts;
-		const auto from = verdicts.Position();
 		size_t count{ 0 };
 		mph::shm::RingConsumer::RecordView view{};
 
@@ -530,14 +529,9 @@ namespace PluginHost
 
 		if (count > 0)
 		{
+			// No bell for the room that this makes: a host whose verdict ring was full looks by itself.
 			verdicts.Release(
 			  CursorAt(this->packetSegment, Layout::PacketSegmentOffset::VerdictConsumerCursor));
-
-			// A host whose verdict ring was nearly full may be waiting for room.
-			if (this->link && verdicts.Position() - from > this->verdictRingSize / 2)
-			{
-				this->link->NotePublished(this->ring);
-			}
 		}
 
 		return count;
