@@ -1,5 +1,6 @@
 // What happens to packets in the worker's tap: the real worker, real RTP over UDP, the real native host with plugins from test/fixtures.
 
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import * as mediasoup from 'mediasoup';
@@ -287,6 +288,55 @@ t.test('what was observed while the host was away waits in the ring for the next
 	await recovered;
 	await until('the next host has seen the rest', async () => ((await plugin.getStats()).instances[0]?.packets ?? 0) >= 200);
 	t.equal(call.received.length, 300);
+	call.close();
+	plugin.close();
+});
+
+t.test('events come in ring order with the packets, and the next host first hears what is there', async (t) => {
+	const file = join(t.testdir(), 'journal');
+	const plugin = await pluginHost.createPlugin({ file: fixture('journal'), config: { file } });
+
+	// The second one reaches the worker before the host has answered the offer of the ring.
+	const [first] = await Promise.all([
+		plugin.attach({ router, mode: 'filter', deadlineMs: 5000, context: { room: 1 } }),
+		plugin.attach({ router, mode: 'observe', context: { room: 2 } }),
+	]);
+	const lines = (): string[] => readFileSync(file, 'utf8').trimEnd().split('\n');
+	const kinds = (from = 0): string[] =>
+		lines()
+			.slice(from)
+			.map((line) => line.split(' ')[0]!);
+
+	const call = await openCall(router);
+
+	await call.send(1);
+	await until('the packet', () => call.received.length === 1);
+	await call.producer.pause();
+	await call.producer.resume();
+	await call.send(2);
+	await until('the next packet', () => call.received.length === 2);
+	first.close();
+	await until('the end of the attachment', () => kinds().includes('attachment-removed'));
+
+	t.same(kinds().filter((kind) => kind === 'attachment-added').length, 2);
+	t.ok(lines().some((line) => line.includes('attachment-added') && line.endsWith('{"room":2}')));
+	t.same(
+		kinds().filter((kind) => !kind.startsWith('attachment')),
+		// A filter and an observer: each packet twice.
+		['router-opened', 'producer-created', 'packet', 'packet', 'producer-paused', 'producer-resumed', 'packet', 'packet'],
+	);
+
+	const before = lines().length;
+	const recovered = new Promise((resolve) => plugin.on('recovered', resolve));
+
+	process.kill(plugin.hostPid!, 'SIGKILL');
+	await recovered;
+	call.producer.close();
+	await until('the end of the producer', () => kinds().at(-1) === 'producer-closed');
+	t.same(kinds(before), ['router-opened', 'attachment-added', 'producer-created', 'producer-closed']);
+
+	router.close();
+	await until('the end of the router', () => kinds().at(-1) === 'router-closed');
 	call.close();
 	plugin.close();
 });

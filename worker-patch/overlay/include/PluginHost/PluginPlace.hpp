@@ -71,11 +71,6 @@ namespace PluginHost
 		{
 			return this->state == State::SERVED;
 		}
-		// Whether a host will read what is published, sooner or later.
-		bool HasBeenServed() const
-		{
-			return this->servedOnce;
-		}
 		TicketTable& GetTickets()
 		{
 			return this->tickets;
@@ -167,6 +162,7 @@ namespace PluginHost
 		std::unique_ptr<Epoch> epoch;
 		// Others.
 		State state{ State::EMPTY };
+		bool offeredOnce{ false };
 		bool servedOnce{ false };
 		HostLink* link{ nullptr };
 		uint32_t ring{ 0 };

@@ -210,8 +210,8 @@ namespace PluginHost
 
 		this->producers.push_back(KnownProducer{ .info = producer });
 
-		// A host that has not come yet will find it in the offer's state.
-		if (!this->servedOnce)
+		// A host that has been offered nothing yet will find it in the offer's state.
+		if (!this->offeredOnce)
 		{
 			return;
 		}
@@ -234,7 +234,7 @@ namespace PluginHost
 			  return known.info->number == producer.number && known.closedAt == UINT64_MAX;
 		  });
 
-		if (!isKnown || !this->servedOnce)
+		if (!isKnown || !this->offeredOnce)
 		{
 			return;
 		}
@@ -266,7 +266,7 @@ namespace PluginHost
 			return;
 		}
 
-		if (!this->servedOnce)
+		if (!this->offeredOnce)
 		{
 			this->producers.erase(it);
 
@@ -290,7 +290,7 @@ namespace PluginHost
 		attachment->place = this;
 		this->attachments.push_back(attachment);
 
-		if (!this->servedOnce)
+		if (!this->offeredOnce)
 		{
 			return;
 		}
@@ -315,7 +315,7 @@ namespace PluginHost
 		attachment->place  = nullptr;
 		attachment->active = false;
 
-		if (!this->servedOnce)
+		if (!this->offeredOnce)
 		{
 			return;
 		}
@@ -331,7 +331,7 @@ namespace PluginHost
 	{
 		MS_TRACE();
 
-		if (!this->servedOnce)
+		if (!this->offeredOnce)
 		{
 			return;
 		}
@@ -354,6 +354,8 @@ namespace PluginHost
 		this->link  = link;
 		this->ring  = ring;
 		this->state = State::OFFERED;
+		// What happens from here on is not in the offer's state.
+		this->offeredOnce = true;
 		++this->epochNumber;
 
 		// The new epoch reads its verdict ring from the beginning.
