@@ -1,0 +1,184 @@
+// An app of the benchmark: a process of its own, so that its CPU time is its own. It opens one way through a worker, from a port to the
+// probe's, says where, and follows commands until its channel closes.
+
+import * as mediasoup from 'mediasoup';
+import type { types } from 'mediasoup';
+
+import { type AttachOptions, type Attachment, type Plugin, type PluginHost, type PluginOptions, createPluginHost, errors } from '../../src/index.ts';
+import { findWorkerBin } from '../../src/worker-bin.ts';
+import type { AppCommand, AppFigures, AppOptions, AppReport } from './app-options.ts';
+import { buildAcceptPlugin } from './build.ts';
+
+const payloadType = 100;
+const mediaCodecs: types.RouterRtpCodecCapability[] = [
+	{ kind: 'audio', mimeType: 'audio/opus', clockRate: 48000, channels: 2, preferredPayloadType: payloadType },
+	{ kind: 'video', mimeType: 'video/VP8', clockRate: 90000 },
+];
+const listenInfo: types.TransportListenInfo = { protocol: 'udp', ip: '127.0.0.1', recvBufferSize: 8_388_608, sendBufferSize: 4_194_304 };
+const options = JSON.parse(process.argv[2]!) as AppOptions;
+
+/** Plugins of the chain, with what is attached now. */
+type Link = { readonly plugin: Plugin; attachments: Attachment[] };
+
+process.once('disconnect', () => process.exit());
+
+const pluginHost = options.mode === 'plain' || options.mode === 'direct' ? undefined : await createPluginHost({ mediasoup });
+const worker = await mediasoup.createWorker({ workerBin: options.workerBin ?? findWorkerBin(undefined), logLevel: 'error' });
+const router = await worker.createRouter({ mediaCodecs });
+const chain: Link[] = [];
+let unsupported: string | undefined;
+
+worker.on('died', (error) => {
+	throw error;
+});
+
+if (pluginHost && (options.mode === 'observe' || options.mode === 'filter')) {
+	try {
+		await openChain(pluginHost);
+	} catch (error) {
+		if (!(error instanceof errors.InvalidOptionError)) {
+			throw error;
+		}
+		unsupported = error.message;
+	}
+}
+
+const port = await openPath();
+
+process.on('message', ({ id, command }: { id: number; command: AppCommand }) => {
+	void follow(command).then(
+		(answer) => process.send!({ id, answer }),
+		(error: Error) => process.send!({ id, error: error.stack }),
+	);
+});
+process.send!({
+	port,
+	nodePid: process.pid,
+	workerPid: worker.pid,
+	hostPids: chain.map(({ plugin }) => plugin.hostPid!),
+	...(unsupported && { unsupported }),
+} satisfies AppReport);
+
+async function openPath(): Promise<number> {
+	const ingress = await router.createPlainTransport({ listenInfo, rtcpMux: true, comedia: true });
+	const producer = await ingress.produce({
+		kind: 'audio',
+		rtpParameters: {
+			codecs: [{ mimeType: 'audio/opus', clockRate: 48000, channels: 2, payloadType }],
+			encodings: [{ ssrc: options.ssrc }],
+		},
+	});
+
+	if (options.consumer !== false) {
+		const egress = await router.createPlainTransport({ listenInfo, rtcpMux: true, comedia: false });
+
+		await egress.connect({ ip: '127.0.0.1', port: options.receiverPort });
+		await egress.consume({
+			producerId: options.mode === 'direct' ? (await throughJavaScript(producer)).id : producer.id,
+			rtpCapabilities: router.rtpCapabilities,
+		});
+	}
+
+	return ingress.tuple.localPort;
+}
+
+/** A filter that accepts everything, in mediasoup's own way: the packets go to this process and come back as another producer's. */
+async function throughJavaScript(producer: types.Producer): Promise<types.Producer> {
+	const transport = await router.createDirectTransport();
+	const consumer = await transport.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities });
+	const accepted = await transport.produce({ kind: consumer.kind, rtpParameters: consumer.rtpParameters });
+
+	consumer.on('rtp', (packet) => accepted.send(packet));
+
+	return accepted;
+}
+
+async function openChain(host: PluginHost): Promise<void> {
+	const { plugins = 1, idleRouters = 0, rings } = options;
+	const pluginOptions = {
+		file: options.pluginFile ?? buildAcceptPlugin(),
+		config: options.pluginConfig ?? {},
+		...options.pluginOptions,
+	} as PluginOptions;
+
+	if (rings) {
+		await host.configureRouter(router, rings);
+	}
+	for (let index = 0; index < plugins; index++) {
+		const plugin = await host.createPlugin(pluginOptions);
+
+		// It selects nothing and keeps the rings when the other attachments are renewed.
+		await plugin.attach({ router, kinds: ['video'] });
+		chain.push({ plugin, attachments: [] });
+		await attach(index);
+	}
+	for (let index = 0; index < idleRouters; index++) {
+		const idle = await worker.createRouter({ mediaCodecs });
+
+		await chain[0]!.plugin.attach({ router: idle, mode: options.mode as 'observe' | 'filter' });
+	}
+}
+
+async function attach(index: number): Promise<void> {
+	const { plugin, attachments } = chain[index]!;
+	const attachOptions: AttachOptions = {
+		router,
+		mode: options.mode as 'observe' | 'filter',
+		order: index,
+		deadlineMs: options.deadlineMs ?? 1000,
+	};
+
+	for (let stage = 0; stage < (options.attachments ?? 1); stage++) {
+		attachments.push(await plugin.attach(attachOptions));
+	}
+}
+
+async function follow(command: AppCommand): Promise<unknown> {
+	switch (command.type) {
+		case 'renew':
+			for (const [index, link] of chain.entries()) {
+				for (const attachment of link.attachments) {
+					attachment.close();
+				}
+				link.attachments = [];
+				await attach(index);
+			}
+
+			return undefined;
+		case 'chain':
+			for (const [index, { attachments }] of chain.entries()) {
+				for (const attachment of attachments) {
+					await (index < command.count ? attachment.resume() : attachment.pause());
+				}
+			}
+
+			return undefined;
+		case 'figures':
+			return figures();
+	}
+}
+
+async function figures(): Promise<AppFigures> {
+	const stats = await Promise.all(chain.map(({ plugin }) => plugin.getStats()));
+	const attached = chain.flatMap(({ attachments }, index) =>
+		attachments.map(({ id }) => stats[index]!.attachments.find(({ attachmentId }) => attachmentId === id)!),
+	);
+	const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+	// Whatever the library says about it one day.
+	const placement = (stats[0] as { readonly placement?: unknown } | undefined)?.placement;
+
+	return {
+		verdicts: sum(attached.map(({ accepted, dropped }) => accepted + dropped)),
+		observed: sum(attached.map(({ observed }) => observed)),
+		byPolicy: sum(
+			attached.map(
+				(a) => a.timeoutAccepted + a.timeoutDropped + a.absentAccepted + a.absentDropped + a.overflowAccepted + a.overflowDropped,
+			),
+		),
+		missed: sum(attached.map(({ observeOverflow, observeAbsent }) => observeOverflow + observeAbsent)),
+		hold: attached.map(({ holdMicros: { count, p50, p99 } }) => ({ count, p50, p99 })),
+		doorbellsToHost: sum(stats.flatMap(({ workers }) => workers.map(({ doorbellsRung }) => doorbellsRung))),
+		doorbellsToWorker: sum(stats.flatMap(({ instances }) => instances.map(({ doorbellsRung }) => doorbellsRung))),
+		...(placement !== undefined && { placement }),
+	};
+}
