@@ -1,4 +1,5 @@
-// Rows worker/syscalls-…: system calls of the worker per packet by strace -c, in a closed loop. An observer whose host is awake should cost none.
+// Rows worker/syscalls-…: system calls of the worker per packet by strace -c, with gaps between packets, so that each has a turn of the event loop to
+// itself: how many share one is a matter of timing, and would be counted otherwise. An observer whose host is awake should cost none.
 //
 // By hand: strace -c -f -p <worker pid>, send, then Ctrl-C.
 
@@ -15,6 +16,7 @@ type Calls = ReadonlyMap<string, number>;
 
 const names = ['worker/syscalls-plain', 'worker/syscalls-observe', 'worker/syscalls-observe-asleep'] as const;
 const unit = 'calls/packet';
+const packetsPerSecond = 500;
 const rings = { packetRingSize: 4 * 1024 * 1024, verdictRingSize: 256 * 1024 };
 
 export async function measureSystemCalls(context: Context): Promise<Row[]> {
@@ -22,10 +24,10 @@ export async function measureSystemCalls(context: Context): Promise<Row[]> {
 		return names.map((name) => ({ name, unit, note: 'strace is missing: apt-get install strace' }));
 	}
 
-	const packets = context.quick ? 200 : 1000;
+	const packets = context.quick ? 250 : 1000;
 	const plain = await countCalls({ mode: 'plain' }, packets);
 	// So slow that it never comes to sleep: the packets come faster, and the ring has room for all.
-	const awake = await countCalls({ mode: 'observe', rings, pluginConfig: { micros: 2000 } }, packets);
+	const awake = await countCalls({ mode: 'observe', rings, pluginConfig: { micros: 5000 } }, packets);
 	const asleep = await countCalls({ mode: 'observe', rings }, packets);
 	const [plainRow, ...others] = [plain, awake, asleep].map((calls, index): Row => ({ name: names[index]!, unit, value: sumOf(calls) / packets })) as [Row, ...Row[]];
 
@@ -52,7 +54,7 @@ async function countCalls(options: LaneOptions, packets: number): Promise<Calls>
 	try {
 		const file = join(dir, 'calls');
 
-		await lane.probe.closed(50);
+		await lane.probe.paced(packetsPerSecond, 50);
 
 		const strace = spawn('strace', ['-c', '-f', '-U', 'calls,name', '-o', file, '-p', String(lane.app.report.workerPid)], {
 			stdio: ['ignore', 'ignore', 'pipe'],
@@ -60,7 +62,7 @@ async function countCalls(options: LaneOptions, packets: number): Promise<Calls>
 
 		await attached(strace);
 
-		const { received } = await lane.probe.closed(packets);
+		const { received } = await lane.probe.paced(packetsPerSecond, packets);
 		const exited = once(strace, 'exit');
 
 		strace.kill('SIGINT');
