@@ -2,7 +2,7 @@
 // behind a DirectTransport. All lanes are open at the same time, each with a worker and a Node process of its own, and take turns.
 
 import { Lane, type Run, closeLanes } from '../e2e/lane.ts';
-import { type HoldRun, repetitionsFor, runHeld, runPaced, withRange } from '../e2e/lane-candidate.ts';
+import { type HoldRun, repetitionsFor, runHeld, runPaced, withRange } from '../e2e/runs.ts';
 import { openPlaced } from '../e2e/placements.ts';
 import { shortly } from '../lib/machine.ts';
 import { type Candidate, interleave, median } from '../lib/repeat.ts';

@@ -2,7 +2,7 @@
 // verdicts a worker can take in.
 
 import { type Lane, closeLanes } from '../e2e/lane.ts';
-import { type HoldRun, repetitionsFor, runHeld, withRange } from '../e2e/lane-candidate.ts';
+import { type HoldRun, repetitionsFor, runHeld, withRange } from '../e2e/runs.ts';
 import { type PlacedLane, type Placement, openPlaced } from '../e2e/placements.ts';
 import { measureBursts, measureSaturated } from '../e2e/saturation.ts';
 import { shortly } from '../lib/machine.ts';

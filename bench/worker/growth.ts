@@ -1,7 +1,7 @@
 // Rows growth/…: whether the cost of a packet grows with what else there is. Routers with an attachment and no packets beside the busy one; and
 // plugins in one chain.
 
-import { type HoldRun, repetitionsFor, runHeld, runPaced, withRange } from '../e2e/lane-candidate.ts';
+import { type HoldRun, repetitionsFor, runHeld, runPaced, withRange } from '../e2e/runs.ts';
 import { Lane, type Run, closeLanes, openLanes } from '../e2e/lane.ts';
 import { residentOf } from '../e2e/processes.ts';
 import { shortly } from '../lib/machine.ts';

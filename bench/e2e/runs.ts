@@ -1,4 +1,4 @@
-// Runs of several lanes, interleaved: what they have in common in all parts.
+// One run through a lane: what all parts have in common.
 
 import { shortly } from '../lib/machine.ts';
 import { median } from '../lib/repeat.ts';
