@@ -45,6 +45,9 @@ namespace PluginHost
 			return this->order != other.order ? this->order < other.order : this->number < other.number;
 		}
 
+		flatbuffers::Offset<Mph::Control::AttachmentStats> FillBufferStats(
+		  flatbuffers::FlatBufferBuilder& builder) const;
+
 		// Whether packets go through it now.
 		bool IsInForce() const
 		{

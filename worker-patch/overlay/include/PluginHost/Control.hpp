@@ -6,7 +6,7 @@
 #include "PluginHost/ControlConnection.hpp"
 #include "PluginHost/ControlSocket.hpp"
 #include "PluginHost/HostLink.hpp"
-#include "PluginHost/Plugin.hpp"
+#include "PluginHost/Registry.hpp"
 #include "mph/fbs/control.h"
 #include <ankerl/unordered_dense.h>
 #include <memory>
@@ -15,12 +15,9 @@
 
 namespace PluginHost
 {
-	class PluginPlace;
-	class RouterTap;
-
 	/**
-	 * The worker's side of the control protocol (docs/control-protocol.md): who is connected, which plugins, attachments and routers
-	 * there are. One per worker. Nothing of it is on the packet path but a few counters. [worker-loop]
+	 * The worker's side of the control protocol (docs/control-protocol.md): who is connected and may say what. One per
+	 * worker. Nothing of it is on the packet path but a few counters. [worker-loop]
 	 */
 	class Control : public ControlSocket::Listener, public ControlConnection::Listener
 	{
@@ -32,23 +29,20 @@ namespace PluginHost
 		static void ClassInit();
 		static void ClassDestroy();
 
-		/* Called by RouterTap. */
-	public:
 		static bool IsEnabled()
 		{
 			return Control::instance != nullptr;
 		}
-		static void OnRouterCreated(RouterTap* routerTap);
-		static void OnRouterClosed(RouterTap* routerTap);
-		static void OnProducerClosed(RouterTap* routerTap, const std::string& producerId);
 		/**
-		 * Throws if one more pair of rings would exceed what this worker may use.
+		 * Only while it is enabled, like everything below.
 		 */
-		static void CheckRingBudget(uint32_t packetRingSize, uint32_t verdictRingSize);
+		static Registry& GetRegistry()
+		{
+			return Control::instance->registry;
+		}
 
-		/* Called by ProducerTap, PluginPlace and VerdictPump. */
+		/* Called by ProducerTap, PluginPlace, Registry and VerdictPump. */
 	public:
-		static uint32_t GetNextProducerNumber();
 		static void CountTapped()
 		{
 			++Control::instance->tapped;
@@ -60,10 +54,6 @@ namespace PluginHost
 		static void CountApplyError(const char* what);
 		static void NotifyAttachmentState(
 		  const Attachment& attachment, Mph::Control::AttachmentState state);
-		/**
-		 * Settles what is past its deadline and arms the next one.
-		 */
-		static void Expire(uint64_t nowNs);
 
 	private:
 		explicit Control(const std::string& dir);
@@ -86,22 +76,12 @@ namespace PluginHost
 		void HandleControllerMessage(
 		  ControlConnection* connection, const Mph::Control::Envelope* envelope);
 		void HandleHostMessage(HostLink* link, const Mph::Control::Envelope* envelope);
-		void IssueHostToken(const Mph::Control::IssueHostToken* message);
-		void RemovePlugin(const std::string& pluginId);
-		void ConfigureRouter(const Mph::Control::ConfigureRouter* message);
-		void Attach(const Mph::Control::Attach* message);
-		void Detach(const std::string& attachmentId);
-		void PauseAttachment(const Mph::Control::PauseAttachment* message);
-		void RemoveAttachment(Attachment* attachment);
-		void RemoveAllPlugins();
 		void SendStats(ControlConnection* connection, uint32_t requestId);
 		void NotifyHostState(const HostLink& link, bool connected, const std::string& reason, uint32_t held);
 		void SendToController(
 		  flatbuffers::FlatBufferBuilder& builder,
 		  Mph::Control::Body type,
 		  flatbuffers::Offset<void> body);
-		RouterTap* AssertAndGetRouterTap(const std::string& routerId) const;
-		Attachment* AssertAndGetAttachment(const std::string& attachmentId) const;
 
 	private:
 		static thread_local Control* instance;
@@ -109,16 +89,13 @@ namespace PluginHost
 	private:
 		// Allocated by this.
 		std::unique_ptr<ControlSocket> socket;
+		// Outlives the links, which refer to its plugins.
+		Registry registry;
 		// Unidentified connections, the controller's and the hosts'. They delete themselves.
 		std::vector<ControlConnection*> connections;
 		ankerl::unordered_dense::map<ControlConnection*, std::unique_ptr<HostLink>> links;
-		ankerl::unordered_dense::map<std::string, std::unique_ptr<Plugin>> plugins;
-		ankerl::unordered_dense::map<std::string, std::unique_ptr<Attachment>> attachments;
 		// Others.
 		ControlConnection* controller{ nullptr };
-		ankerl::unordered_dense::map<std::string, RouterTap*> routerTaps;
-		uint32_t nextProducerNumber{ 1 };
-		uint32_t nextAttachmentNumber{ 1 };
 		uint64_t tapped{ 0 };
 		uint64_t repeatDropped{ 0 };
 		uint64_t applyErrors{ 0 };

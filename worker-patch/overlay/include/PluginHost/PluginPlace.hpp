@@ -3,6 +3,7 @@
 
 #include "common.hpp"
 #include "PluginHost/Attachment.hpp"
+#include "PluginHost/KnownProducers.hpp"
 #include "PluginHost/ProducerInfo.hpp"
 #include "PluginHost/TicketTable.hpp"
 #include "RTC/RTP/Packet.hpp"
@@ -127,19 +128,11 @@ namespace PluginHost
 		PublishResult Claim(uint32_t recordLength, uint8_t*& record);
 		void Publish();
 		void RefreshConsumed();
-		void ForgetClosedProducers();
 		void MarkRedelivered();
 		std::vector<flatbuffers::Offset<Mph::Control::Event>> FillBufferState(
 		  flatbuffers::FlatBufferBuilder& builder) const;
 
 	private:
-		// What the state of an offer is made of: a closed producer stays while its close is unread.
-		struct KnownProducer
-		{
-			std::shared_ptr<const ProducerInfo> info;
-			uint64_t closedAt{ UINT64_MAX };
-		};
-
 		// One incarnation of the host's side.
 		struct Epoch
 		{
@@ -170,7 +163,7 @@ namespace PluginHost
 		uint64_t published{ 0 };
 		TicketTable tickets;
 		std::vector<Attachment*> attachments;
-		std::vector<KnownProducer> producers;
+		KnownProducers producers;
 		std::deque<std::vector<uint8_t>> pendingEvents;
 	};
 } // namespace PluginHost

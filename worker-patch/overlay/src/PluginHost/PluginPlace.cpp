@@ -7,6 +7,7 @@
 #include "PluginHost/Control.hpp"
 #include "PluginHost/EventBuilder.hpp"
 #include "PluginHost/HostLink.hpp"
+#include "PluginHost/PacketRecord.hpp"
 #include "PluginHost/Plugin.hpp"
 #include "PluginHost/ProducerTap.hpp"
 #include "PluginHost/RouterTap.hpp"
@@ -93,88 +94,19 @@ namespace PluginHost
 	{
 		MS_TRACE();
 
-		static constexpr uint32_t HeaderLength{ sizeof(Layout::PacketRecord) };
-
 		if (!PublishPendingEvents())
 		{
 			return PublishResult::FULL;
 		}
 
-		const auto length = static_cast<uint32_t>(packet->GetLength());
 		uint8_t* record{ nullptr };
 
-		if (const auto result = Claim(HeaderLength + length, record); result != PublishResult::OK)
+		if (const auto result = Claim(PacketRecord::GetLength(packet), record); result != PublishResult::OK)
 		{
 			return result;
 		}
 
-		const auto payloadLength = static_cast<uint32_t>(packet->GetPayloadLength());
-		const auto paddingLength = packet->GetPaddingLength();
-		const auto ssrc          = packet->GetSsrc();
-		const auto ssrcIt        = std::ranges::find(producer.ssrcs, ssrc);
-		const bool isVideo       = producer.kind == Layout::MediaKind::Video;
-
-		uint8_t packetFlags{ 0 };
-		uint8_t audioLevel{ static_cast<uint8_t>(Layout::AudioLevel::Unknown) };
-
-		if (packet->HasMarker())
-		{
-			packetFlags |= static_cast<uint8_t>(Layout::PacketFlag::Marker);
-		}
-
-		if (isVideo)
-		{
-			if (packet->IsKeyFrame())
-			{
-				packetFlags |= static_cast<uint8_t>(Layout::PacketFlag::KeyFrame);
-			}
-		}
-		else
-		{
-			uint8_t volume{ 0 };
-			bool voice{ false };
-
-			if (packet->ReadSsrcAudioLevel(volume, voice))
-			{
-				audioLevel = volume;
-
-				if (voice)
-				{
-					packetFlags |= static_cast<uint8_t>(Layout::PacketFlag::Voice);
-				}
-			}
-		}
-
-		static constexpr auto UnknownLayer = static_cast<uint8_t>(Layout::Limit::UnknownLayer);
-
-		const Layout::PacketRecord header(
-		  Layout::RecordHeader(HeaderLength + length, Layout::RecordType::Packet, 0, HeaderLength),
-		  ticket,
-		  nowNs,
-		  deadlineNs,
-		  producer.number,
-		  attachment.number,
-		  ssrc,
-		  packet->GetTimestamp(),
-		  length,
-		  length,
-		  packet->GetSequenceNumber(),
-		  static_cast<uint16_t>(length - payloadLength - paddingLength),
-		  paddingLength,
-		  packet->GetPayloadType(),
-		  producer.kind,
-		  producer.codecs[packet->GetPayloadType() & 0x7f],
-		  packetFlags,
-		  ssrcIt != producer.ssrcs.end() ? static_cast<uint8_t>(ssrcIt - producer.ssrcs.begin())
-		                                 : UnknownLayer,
-		  isVideo ? packet->GetSpatialLayer() : UnknownLayer,
-		  isVideo ? packet->GetTemporalLayer() : UnknownLayer,
-		  audioLevel,
-		  0,
-		  0);
-
-		std::memcpy(record, std::addressof(header), sizeof(header));
-		std::memcpy(record + HeaderLength, packet->GetBuffer(), length);
+		PacketRecord::Write(record, packet, producer, attachment.number, ticket, nowNs, deadlineNs);
 
 		Publish();
 
@@ -196,19 +128,10 @@ namespace PluginHost
 	{
 		MS_TRACE();
 
-		const bool isKnown = std::ranges::any_of(
-		  this->producers,
-		  [&producer](const KnownProducer& known)
-		  {
-			  return known.info == producer && known.closedAt == UINT64_MAX;
-		  });
-
-		if (isKnown)
+		if (!this->producers.Open(producer))
 		{
 			return;
 		}
-
-		this->producers.push_back(KnownProducer{ .info = producer });
 
 		// A host that has been offered nothing yet will find it in the offer's state.
 		if (!this->offeredOnce)
@@ -227,14 +150,7 @@ namespace PluginHost
 	{
 		MS_TRACE();
 
-		const bool isKnown = std::ranges::any_of(
-		  this->producers,
-		  [&producer](const KnownProducer& known)
-		  {
-			  return known.info->number == producer.number && known.closedAt == UINT64_MAX;
-		  });
-
-		if (!isKnown || !this->offeredOnce)
+		if (!this->producers.IsOpen(producer.number) || !this->offeredOnce)
 		{
 			return;
 		}
@@ -254,33 +170,21 @@ namespace PluginHost
 	{
 		MS_TRACE();
 
-		const auto it = std::ranges::find_if(
-		  this->producers,
-		  [producerNumber](const KnownProducer& known)
-		  {
-			  return known.info->number == producerNumber && known.closedAt == UINT64_MAX;
-		  });
-
-		if (it == this->producers.end())
+		if (!this->producers.IsOpen(producerNumber))
 		{
 			return;
 		}
 
-		if (!this->offeredOnce)
+		if (this->offeredOnce)
 		{
-			this->producers.erase(it);
+			flatbuffers::FlatBufferBuilder builder;
 
-			return;
+			builder.Finish(EventBuilder::BuildProducerClosed(builder, producerNumber));
+			PublishEvent(builder);
 		}
 
-		flatbuffers::FlatBufferBuilder builder;
-
-		builder.Finish(EventBuilder::BuildProducerClosed(builder, producerNumber));
-		PublishEvent(builder);
-
-		it->closedAt = this->packets.Position();
-
-		ForgetClosedProducers();
+		this->producers.Close(producerNumber, this->packets.Position());
+		this->producers.Forget(this->walk.Position());
 	}
 
 	void PluginPlace::OnAttachmentAdded(Attachment* attachment)
@@ -648,19 +552,7 @@ namespace PluginHost
 
 		this->packets.SetConsumed(cursor);
 
-		ForgetClosedProducers();
-	}
-
-	void PluginPlace::ForgetClosedProducers()
-	{
-		const auto consumed = this->walk.Position();
-
-		std::erase_if(
-		  this->producers,
-		  [consumed](const KnownProducer& known)
-		  {
-			  return known.closedAt <= consumed;
-		  });
+		this->producers.Forget(cursor);
 	}
 
 	/**
@@ -707,12 +599,13 @@ namespace PluginHost
 			    builder, Mph::Control::EventType::AttachmentAdded, *attachment));
 		}
 
-		for (const auto& known : this->producers)
-		{
-			state.push_back(
-			  EventBuilder::BuildProducer(
-			    builder, Mph::Control::EventType::ProducerCreated, *known.info));
-		}
+		this->producers.ForEach(
+		  [&builder, &state](const ProducerInfo& producer)
+		  {
+			  state.push_back(
+			    EventBuilder::BuildProducer(
+			      builder, Mph::Control::EventType::ProducerCreated, producer));
+		  });
 
 		return state;
 	}

@@ -3,6 +3,7 @@
 
 #include "PluginHost/ProducerTap.hpp"
 #include "Logger.hpp"
+#include "PluginHost/Codecs.hpp"
 #include "PluginHost/Control.hpp"
 #include "PluginHost/PluginPlace.hpp"
 #include "PluginHost/RouterTap.hpp"
@@ -17,56 +18,6 @@ namespace PluginHost
 	using Mph::Control::Policy;
 
 	static thread_local HeldPacketPool pool;
-
-	static Mph::Layout::Codec codecOf(const RTC::RtpCodecMimeType& mimeType)
-	{
-		using Subtype = RTC::RtpCodecMimeType::Subtype;
-
-		switch (mimeType.subtype)
-		{
-			case Subtype::OPUS:
-			{
-				return Mph::Layout::Codec::Opus;
-			}
-			case Subtype::MULTIOPUS:
-			{
-				return Mph::Layout::Codec::MultiOpus;
-			}
-			case Subtype::PCMA:
-			{
-				return Mph::Layout::Codec::Pcma;
-			}
-			case Subtype::PCMU:
-			{
-				return Mph::Layout::Codec::Pcmu;
-			}
-			case Subtype::G722:
-			{
-				return Mph::Layout::Codec::G722;
-			}
-			case Subtype::VP8:
-			{
-				return Mph::Layout::Codec::Vp8;
-			}
-			case Subtype::VP9:
-			{
-				return Mph::Layout::Codec::Vp9;
-			}
-			case Subtype::H264:
-			{
-				return Mph::Layout::Codec::H264;
-			}
-			case Subtype::AV1:
-			{
-				return Mph::Layout::Codec::Av1;
-			}
-			default:
-			{
-				return mimeType.type == RTC::RtpCodecMimeType::Type::AUDIO ? Mph::Layout::Codec::OtherAudio
-				                                                           : Mph::Layout::Codec::OtherVideo;
-			}
-		}
-	}
 
 	static bool isAccept(Policy policy)
 	{
@@ -135,7 +86,7 @@ namespace PluginHost
 	{
 		MS_TRACE();
 
-		this->info->number = Control::GetNextProducerNumber();
+		this->info->number = Control::GetRegistry().GetNextProducerNumber();
 		this->info->id     = producer->id;
 		this->info->kind   = producer->GetKind() == RTC::Media::Kind::AUDIO ? Mph::Layout::MediaKind::Audio
 		                                                                    : Mph::Layout::MediaKind::Video;
@@ -159,7 +110,7 @@ namespace PluginHost
 
 			if (it != producer->rtpMapping.codecs.end())
 			{
-				this->info->codecs[it->second & 0x7f] = codecOf(codec.mimeType);
+				this->info->codecs[it->second & 0x7f] = Codecs::GetCodec(codec.mimeType);
 			}
 		}
 

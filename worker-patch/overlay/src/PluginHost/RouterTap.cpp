@@ -31,7 +31,7 @@ namespace PluginHost
 	{
 		MS_TRACE();
 
-		Control::OnRouterCreated(this);
+		Control::GetRegistry().OnRouterCreated(this);
 	}
 
 	RouterTap::~RouterTap()
@@ -50,7 +50,7 @@ namespace PluginHost
 		}
 
 		// Detaches what is left, which takes the places with it.
-		Control::OnRouterClosed(this);
+		Control::GetRegistry().OnRouterClosed(this);
 	}
 
 	void RouterTap::OnNewProducer(RTC::Transport* transport, RTC::Producer* producer)
@@ -98,7 +98,7 @@ namespace PluginHost
 		}
 
 		// Attachments that meant this producer alone end with it.
-		Control::OnProducerClosed(this, info->id);
+		Control::GetRegistry().OnProducerClosed(this, info->id);
 	}
 
 	void RouterTap::OnProducerPaused(RTC::Producer* producer, bool paused)
@@ -247,7 +247,7 @@ namespace PluginHost
 		}
 
 		// This may throw.
-		Control::CheckRingBudget(this->packetRingSize, this->verdictRingSize);
+		Control::GetRegistry().CheckRingBudget(this->packetRingSize, this->verdictRingSize);
 
 		auto place =
 		  std::make_unique<PluginPlace>(plugin, this, this->packetRingSize, this->verdictRingSize);

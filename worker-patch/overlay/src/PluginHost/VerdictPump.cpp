@@ -155,7 +155,7 @@ namespace PluginHost::VerdictPump
 			try
 			{
 				Awake();
-				Control::Expire(uv_hrtime());
+				Control::GetRegistry().Expire(uv_hrtime());
 			}
 			catch (const std::exception& error)
 			{

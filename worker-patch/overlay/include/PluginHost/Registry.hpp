@@ -1,0 +1,101 @@
+#ifndef MS_PLUGIN_HOST_REGISTRY_HPP
+#define MS_PLUGIN_HOST_REGISTRY_HPP
+
+#include "common.hpp"
+#include "PluginHost/Attachment.hpp"
+#include "PluginHost/Plugin.hpp"
+#include "mph/fbs/control.h"
+#include <ankerl/unordered_dense.h>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace PluginHost
+{
+	class RouterTap;
+
+	/**
+	 * Which plugins, attachments and routers there are, and what the controller may do to them. What it cannot be granted is a
+	 * RequestError. [worker-loop]
+	 */
+	class Registry
+	{
+		/* Called by RouterTap. */
+	public:
+		void OnRouterCreated(RouterTap* routerTap);
+		/**
+		 * Attachments to the router, or to the producer alone, end with it.
+		 */
+		void OnRouterClosed(RouterTap* routerTap);
+		void OnProducerClosed(RouterTap* routerTap, const std::string& producerId);
+		/**
+		 * Throws if one more pair of rings would exceed what this worker may use.
+		 */
+		void CheckRingBudget(uint32_t packetRingSize, uint32_t verdictRingSize) const;
+		/**
+		 * Never given twice.
+		 */
+		uint32_t GetNextProducerNumber();
+
+		/* Called by Control, for the controller. */
+	public:
+		void IssueHostToken(const Mph::Control::IssueHostToken* message);
+		void RemovePlugin(const std::string& pluginId);
+		void RemoveAllPlugins();
+		void ConfigureRouter(const Mph::Control::ConfigureRouter* message);
+		const Attachment& Attach(const Mph::Control::Attach* message);
+		void Detach(const Mph::Control::Detach* message);
+		void PauseAttachment(const Mph::Control::PauseAttachment* message);
+		/**
+		 * Throws if there is no such plugin.
+		 */
+		void RemovePlugin(const Mph::Control::RemovePlugin* message);
+		std::vector<flatbuffers::Offset<Mph::Control::AttachmentStats>> FillBufferAttachmentStats(
+		  flatbuffers::FlatBufferBuilder& builder) const;
+		std::vector<flatbuffers::Offset<Mph::Control::RingStats>> FillBufferRingStats(
+		  flatbuffers::FlatBufferBuilder& builder);
+		std::vector<flatbuffers::Offset<Mph::Control::PluginStats>> FillBufferPluginStats(
+		  flatbuffers::FlatBufferBuilder& builder) const;
+
+		/* Called by Control, for hosts. */
+	public:
+		/**
+		 * The plugin whose next host comes with this token, nullptr if none. It works once.
+		 */
+		Plugin* TakeHostToken(const std::string& token);
+		/**
+		 * Packets that wait for the plugin's verdicts now.
+		 */
+		uint32_t CountHeld(const Plugin* plugin) const;
+
+		/* Called by VerdictPump. */
+	public:
+		/**
+		 * Settles what is past its deadline and arms the next one.
+		 */
+		void Expire(uint64_t nowNs);
+
+	private:
+		void RemoveAttachment(Attachment* attachment);
+		/**
+		 * Tells the controller why, and removes them.
+		 */
+		void EndAttachments(
+		  const std::vector<Attachment*>& ended, Mph::Control::AttachmentState reason);
+		template<typename Predicate>
+		std::vector<Attachment*> FindAttachments(Predicate predicate) const;
+		RouterTap* AssertAndGetRouterTap(const std::string& routerId) const;
+		Attachment* AssertAndGetAttachment(const std::string& attachmentId) const;
+
+	private:
+		// Allocated by this.
+		ankerl::unordered_dense::map<std::string, std::unique_ptr<Plugin>> plugins;
+		ankerl::unordered_dense::map<std::string, std::unique_ptr<Attachment>> attachments;
+		// Others.
+		ankerl::unordered_dense::map<std::string, RouterTap*> routerTaps;
+		uint32_t nextProducerNumber{ 1 };
+		uint32_t nextAttachmentNumber{ 1 };
+	};
+} // namespace PluginHost
+
+#endif

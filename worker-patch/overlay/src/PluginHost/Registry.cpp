@@ -1,0 +1,492 @@
+#define MS_CLASS "PluginHost::Registry"
+// #define MS_LOG_DEV_LEVEL 3
+
+#include "PluginHost/Registry.hpp"
+#include "Logger.hpp"
+#include "PluginHost/Control.hpp"
+#include "PluginHost/PluginPlace.hpp"
+#include "PluginHost/ProducerTap.hpp"
+#include "PluginHost/RequestError.hpp"
+#include "PluginHost/RouterTap.hpp"
+#include "PluginHost/VerdictPump.hpp"
+
+namespace PluginHost
+{
+	/* Static. */
+
+	namespace Fbs = Mph::Control;
+
+	// A worker without descriptors cannot open sockets for calls: each pair of rings keeps one.
+	static constexpr size_t MaxRings{ 4096 };
+	static constexpr uint64_t MaxRingBytes{ 16ull * 1024 * 1024 * 1024 };
+	static constexpr uint32_t MaxDeadlineUs{ 10 * 1000 * 1000 };
+	static constexpr uint64_t NsPerUs{ 1000 };
+
+	static std::string stringOf(const flatbuffers::String* value)
+	{
+		return value ? value->str() : std::string();
+	}
+
+	static std::string requiredString(const flatbuffers::String* value, const char* field)
+	{
+		if (!value || value->size() == 0)
+		{
+			throw RequestError(Fbs::ErrorCode::Malformed, std::string(field) + " is missing");
+		}
+
+		return value->str();
+	}
+
+	static void checkPolicy(Fbs::Policy policy, const char* field)
+	{
+		if (policy != Fbs::Policy::Accept && policy != Fbs::Policy::Drop)
+		{
+			throw RequestError(
+			  Fbs::ErrorCode::Malformed,
+			  std::string(field) + " is " + std::to_string(static_cast<int>(policy)) +
+			    ", must be accept or drop");
+		}
+	}
+
+	static void checkRingSize(uint32_t size, const char* field)
+	{
+		static constexpr auto Min = static_cast<uint32_t>(Mph::Layout::Limit::MinRingSize);
+		static constexpr auto Max = static_cast<uint32_t>(Mph::Layout::Limit::MaxRingSize);
+
+		if (size != 0 && (size < Min || size > Max || (size & (size - 1)) != 0))
+		{
+			throw RequestError(
+			  Fbs::ErrorCode::Malformed,
+			  std::string(field) + " is " + std::to_string(size) + ", must be a power of two from " +
+			    std::to_string(Min) + " to " + std::to_string(Max));
+		}
+	}
+
+	/* Instance methods. */
+
+	void Registry::OnRouterCreated(RouterTap* routerTap)
+	{
+		MS_TRACE();
+
+		this->routerTaps[routerTap->GetRouterId()] = routerTap;
+	}
+
+	void Registry::OnRouterClosed(RouterTap* routerTap)
+	{
+		MS_TRACE();
+
+		this->routerTaps.erase(routerTap->GetRouterId());
+
+		EndAttachments(
+		  FindAttachments(
+		    [routerTap](const Attachment& attachment)
+		    {
+			    return attachment.routerTap == routerTap;
+		    }),
+		  Fbs::AttachmentState::RouterClosed);
+	}
+
+	void Registry::OnProducerClosed(RouterTap* routerTap, const std::string& producerId)
+	{
+		MS_TRACE();
+
+		EndAttachments(
+		  FindAttachments(
+		    [routerTap, &producerId](const Attachment& attachment)
+		    {
+			    return attachment.routerTap == routerTap && attachment.producerId == producerId;
+		    }),
+		  Fbs::AttachmentState::ProducerClosed);
+	}
+
+	void Registry::CheckRingBudget(uint32_t packetRingSize, uint32_t verdictRingSize) const
+	{
+		MS_TRACE();
+
+		size_t rings{ 1 };
+
+		for (const auto& kv : this->plugins)
+		{
+			rings += kv.second->GetPlaces().size();
+		}
+
+		const uint64_t bytes = rings * (static_cast<uint64_t>(packetRingSize) + verdictRingSize);
+
+		if (rings > MaxRings || bytes > MaxRingBytes)
+		{
+			throw RequestError(
+			  Fbs::ErrorCode::Budget,
+			  "this worker has " + std::to_string(rings - 1) + " pairs of rings; one more of " +
+			    std::to_string(packetRingSize) + " and " + std::to_string(verdictRingSize) +
+			    " bytes exceeds its budget of " + std::to_string(MaxRings) + " pairs and " +
+			    std::to_string(MaxRingBytes) + " bytes");
+		}
+	}
+
+	uint32_t Registry::GetNextProducerNumber()
+	{
+		MS_TRACE();
+
+		return this->nextProducerNumber++;
+	}
+
+	void Registry::IssueHostToken(const Fbs::IssueHostToken* message)
+	{
+		MS_TRACE();
+
+		const auto pluginId = requiredString(message->pluginId(), "plugin_id");
+		const auto token    = requiredString(message->token(), "token");
+		auto& plugin        = this->plugins[pluginId];
+
+		if (!plugin)
+		{
+			plugin = std::make_unique<Plugin>(pluginId);
+		}
+
+		plugin->SetToken(token);
+	}
+
+	void Registry::RemovePlugin(const std::string& pluginId)
+	{
+		MS_TRACE();
+
+		const auto it = this->plugins.find(pluginId);
+
+		if (it == this->plugins.end())
+		{
+			throw RequestError(Fbs::ErrorCode::NotFound, "there is no plugin " + pluginId);
+		}
+
+		auto* plugin = it->second.get();
+
+		for (auto* attachment : FindAttachments(
+		       [plugin](const Attachment& candidate)
+		       {
+			       return candidate.plugin == plugin;
+		       }))
+		{
+			RemoveAttachment(attachment);
+		}
+
+		if (auto* link = plugin->GetLink())
+		{
+			link->GetConnection()->Close("its plugin was removed");
+		}
+
+		this->plugins.erase(pluginId);
+	}
+
+	void Registry::RemovePlugin(const Fbs::RemovePlugin* message)
+	{
+		MS_TRACE();
+
+		RemovePlugin(requiredString(message->pluginId(), "plugin_id"));
+	}
+
+	void Registry::ConfigureRouter(const Fbs::ConfigureRouter* message)
+	{
+		MS_TRACE();
+
+		checkRingSize(message->packetRingSize(), "packet_ring_size");
+		checkRingSize(message->verdictRingSize(), "verdict_ring_size");
+
+		AssertAndGetRouterTap(requiredString(message->routerId(), "router_id"))
+		  ->SetRingSizes(message->packetRingSize(), message->verdictRingSize());
+	}
+
+	const Attachment& Registry::Attach(const Fbs::Attach* message)
+	{
+		MS_TRACE();
+
+		const auto id       = requiredString(message->attachmentId(), "attachment_id");
+		const auto pluginId = requiredString(message->pluginId(), "plugin_id");
+		const auto pluginIt = this->plugins.find(pluginId);
+
+		if (this->attachments.contains(id))
+		{
+			throw RequestError(Fbs::ErrorCode::Exists, "there is an attachment " + id + " already");
+		}
+
+		if (pluginIt == this->plugins.end())
+		{
+			throw RequestError(Fbs::ErrorCode::NotFound, "there is no plugin " + pluginId);
+		}
+
+		auto* routerTap = AssertAndGetRouterTap(requiredString(message->routerId(), "router_id"));
+
+		if (message->mode() != Fbs::Mode::Observe && message->mode() != Fbs::Mode::Filter)
+		{
+			throw RequestError(
+			  Fbs::ErrorCode::Malformed,
+			  "mode is " + std::to_string(static_cast<int>(message->mode())) +
+			    ", must be observe or filter");
+		}
+
+		if (
+		  message->mode() == Fbs::Mode::Filter &&
+		  (message->deadlineUs() == 0 || message->deadlineUs() > MaxDeadlineUs))
+		{
+			throw RequestError(
+			  Fbs::ErrorCode::Malformed,
+			  "deadline_us is " + std::to_string(message->deadlineUs()) + ", must be from 1 to " +
+			    std::to_string(MaxDeadlineUs));
+		}
+
+		checkPolicy(message->onTimeout(), "on_timeout");
+		checkPolicy(message->onAbsent(), "on_absent");
+		checkPolicy(message->onOverflow(), "on_overflow");
+
+		auto attachment = std::make_unique<Attachment>();
+
+		attachment->id         = id;
+		attachment->number     = this->nextAttachmentNumber++;
+		attachment->plugin     = pluginIt->second.get();
+		attachment->routerTap  = routerTap;
+		attachment->producerId = stringOf(message->producerId());
+		attachment->audio      = message->audio();
+		attachment->video      = message->video();
+		attachment->pipe       = message->pipe();
+		attachment->mode       = message->mode();
+		attachment->order      = message->order();
+		attachment->deadlineNs = message->deadlineUs() * NsPerUs;
+		attachment->onTimeout  = message->onTimeout();
+		attachment->onAbsent   = message->onAbsent();
+		attachment->onOverflow = message->onOverflow();
+		attachment->context    = stringOf(message->context());
+
+		if (!attachment->producerId.empty() && !routerTap->HasProducer(attachment->producerId))
+		{
+			throw RequestError(
+			  Fbs::ErrorCode::NotFound,
+			  "there is no producer " + attachment->producerId + " in router " +
+			    routerTap->GetRouterId());
+		}
+
+		auto* attached = attachment.get();
+
+		this->attachments[id] = std::move(attachment);
+
+		try
+		{
+			routerTap->Attach(attached);
+		}
+		catch (const std::exception&)
+		{
+			this->attachments.erase(id);
+
+			throw;
+		}
+
+		return *attached;
+	}
+
+	void Registry::Detach(const Fbs::Detach* message)
+	{
+		MS_TRACE();
+
+		RemoveAttachment(
+		  AssertAndGetAttachment(requiredString(message->attachmentId(), "attachment_id")));
+	}
+
+	void Registry::PauseAttachment(const Fbs::PauseAttachment* message)
+	{
+		MS_TRACE();
+
+		auto* attachment =
+		  AssertAndGetAttachment(requiredString(message->attachmentId(), "attachment_id"));
+
+		attachment->paused = message->paused();
+
+		if (attachment->paused)
+		{
+			ProducerTap::SettleAll(attachment, ProducerTap::Cause::DETACHED);
+		}
+	}
+
+	void Registry::RemoveAttachment(Attachment* attachment)
+	{
+		MS_TRACE();
+
+		const auto id = attachment->id;
+
+		attachment->routerTap->Detach(attachment);
+
+		this->attachments.erase(id);
+	}
+
+	void Registry::RemoveAllPlugins()
+	{
+		MS_TRACE();
+
+		while (!this->plugins.empty())
+		{
+			const auto id = this->plugins.begin()->first;
+
+			RemovePlugin(id);
+		}
+	}
+
+	void Registry::Expire(uint64_t nowNs)
+	{
+		MS_TRACE();
+
+		uint64_t next{ UINT64_MAX };
+
+		for (auto& kv : this->attachments)
+		{
+			if (!kv.second->place)
+			{
+				continue;
+			}
+
+			const auto deadline = ProducerTap::Expire(kv.second.get(), nowNs);
+
+			if (deadline != 0)
+			{
+				next = std::min(next, deadline);
+			}
+		}
+
+		if (next != UINT64_MAX)
+		{
+			VerdictPump::ArmDeadline(next);
+		}
+	}
+
+	std::vector<flatbuffers::Offset<Fbs::AttachmentStats>> Registry::FillBufferAttachmentStats(
+	  flatbuffers::FlatBufferBuilder& builder) const
+	{
+		MS_TRACE();
+
+		std::vector<flatbuffers::Offset<Fbs::AttachmentStats>> stats;
+
+		for (const auto& kv : this->attachments)
+		{
+			stats.push_back(kv.second->FillBufferStats(builder));
+		}
+
+		return stats;
+	}
+
+	std::vector<flatbuffers::Offset<Fbs::RingStats>> Registry::FillBufferRingStats(
+	  flatbuffers::FlatBufferBuilder& builder)
+	{
+		MS_TRACE();
+
+		std::vector<flatbuffers::Offset<Fbs::RingStats>> stats;
+
+		for (const auto& kv : this->plugins)
+		{
+			for (auto* place : kv.second->GetPlaces())
+			{
+				stats.push_back(place->FillBufferStats(builder));
+			}
+		}
+
+		return stats;
+	}
+
+	std::vector<flatbuffers::Offset<Fbs::PluginStats>> Registry::FillBufferPluginStats(
+	  flatbuffers::FlatBufferBuilder& builder) const
+	{
+		MS_TRACE();
+
+		std::vector<flatbuffers::Offset<Fbs::PluginStats>> stats;
+
+		for (const auto& kv : this->plugins)
+		{
+			stats.push_back(kv.second->FillBufferStats(builder));
+		}
+
+		return stats;
+	}
+
+	Plugin* Registry::TakeHostToken(const std::string& token)
+	{
+		MS_TRACE();
+
+		for (auto& kv : this->plugins)
+		{
+			if (kv.second->TakeToken(token))
+			{
+				return kv.second.get();
+			}
+		}
+
+		return nullptr;
+	}
+
+	uint32_t Registry::CountHeld(const Plugin* plugin) const
+	{
+		MS_TRACE();
+
+		uint32_t held{ 0 };
+
+		for (const auto& kv : this->attachments)
+		{
+			if (kv.second->plugin == plugin)
+			{
+				held += kv.second->held;
+			}
+		}
+
+		return held;
+	}
+
+	void Registry::EndAttachments(const std::vector<Attachment*>& ended, Fbs::AttachmentState reason)
+	{
+		MS_TRACE();
+
+		for (auto* attachment : ended)
+		{
+			Control::NotifyAttachmentState(*attachment, reason);
+			RemoveAttachment(attachment);
+		}
+	}
+
+	template<typename Predicate>
+	std::vector<Attachment*> Registry::FindAttachments(Predicate predicate) const
+	{
+		MS_TRACE();
+
+		std::vector<Attachment*> found;
+
+		for (const auto& kv : this->attachments)
+		{
+			if (predicate(*kv.second))
+			{
+				found.push_back(kv.second.get());
+			}
+		}
+
+		return found;
+	}
+
+	RouterTap* Registry::AssertAndGetRouterTap(const std::string& routerId) const
+	{
+		MS_TRACE();
+
+		const auto it = this->routerTaps.find(routerId);
+
+		if (it == this->routerTaps.end())
+		{
+			throw RequestError(Fbs::ErrorCode::NotFound, "there is no router " + routerId);
+		}
+
+		return it->second;
+	}
+
+	Attachment* Registry::AssertAndGetAttachment(const std::string& attachmentId) const
+	{
+		MS_TRACE();
+
+		const auto it = this->attachments.find(attachmentId);
+
+		if (it == this->attachments.end())
+		{
+			throw RequestError(Fbs::ErrorCode::NotFound, "there is no attachment " + attachmentId);
+		}
+
+		return it->second.get();
+	}
+} // namespace PluginHost
