@@ -11,6 +11,9 @@ import { buildWorker } from '../../tools/build-worker.ts';
 import type { Receipt } from '../../tools/demo/receipt.ts';
 import { repoRoot } from '../../tools/lib/paths.ts';
 
+// A worker that is not built yet takes minutes, where the set-up has not been run for tests.
+t.setTimeout(900_000);
+
 async function runDemo(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
 	const demo = spawn(process.execPath, [join(repoRoot, 'tools/demo/main.ts'), ...args], {
 		env: { ...process.env, ...env },
