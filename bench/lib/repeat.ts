@@ -72,6 +72,20 @@ function mediansOf<Key extends string>(samples: readonly { readonly [key in Key]
 	return medians;
 }
 
+/**
+ * The median of the ratios within each repetition. Interleaved, so whatever slowed a repetition down has slowed down both, and the ratio is
+ * steadier than that of the medians.
+ */
+export function ratioWithinRepetitions(samples: readonly Sample[], to: readonly Sample[]): number {
+	return median(
+		samples.flatMap((sample, repetition) => {
+			const [figure, other] = [sample, to[repetition]].map((each) => each?.p50 ?? each?.value);
+
+			return figure === undefined || other === undefined ? [] : [figure / other];
+		}),
+	);
+}
+
 export function median(figures: readonly number[]): number {
 	const sorted = [...figures].sort((a, b) => a - b);
 	const middle = sorted.length >> 1;

@@ -11,9 +11,11 @@ export function formatJson(rows: readonly Row[]): string {
 	return JSON.stringify(rows.map(({ p50, p99, value, ratio, ...rest }) => ({ ...rest, ...rounded({ p50, p99, value, ratio }) })));
 }
 
-/** Columns that no row uses are left out. */
+/** Columns that no row uses are left out, and what all rows remark stands below, once. */
 export function formatTable(rows: readonly Row[]): string {
-	const cells = rows.map(cellsOf);
+	const remarks = rows.map(({ note }) => note?.split('; ') ?? []);
+	const common = rows.length > 1 ? (remarks[0] ?? []).filter((remark) => remarks.every((others) => others.includes(remark))) : [];
+	const cells = rows.map((row, i) => ({ ...cellsOf(row), note: (remarks[i] ?? []).filter((remark) => !common.includes(remark)).join('; ') }));
 	const used = columns.filter((column) => cells.some((row) => row[column] !== ''));
 	const widths = used.map((column) => Math.max(column.length, ...cells.map((row) => row[column].length)));
 	const line = (texts: readonly string[]): string =>
@@ -22,7 +24,7 @@ export function formatTable(rows: readonly Row[]): string {
 			.join('  ')
 			.trimEnd();
 
-	return [line(used), ...cells.map((row) => line(used.map((column) => row[column])))].join('\n');
+	return [line(used), ...cells.map((row) => line(used.map((column) => row[column]))), ...common.map((remark) => `all rows: ${remark}`)].join('\n');
 }
 
 function cellsOf(row: Row): Record<(typeof columns)[number], string> {

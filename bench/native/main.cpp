@@ -88,8 +88,11 @@ static Options parseOptions(int argc, char** argv) {
       options.verdictRingSize = parseNumber<uint32_t>(option, text);
     } else if (option == "--batch") {
       options.batch = parseNumber<uint32_t>(option, text);
+    } else if (option == "--block") {
+      options.blockSize = parseNumber<uint32_t>(option, text);
     } else {
-      throw std::runtime_error("there is no option " + std::string(option) + "; there are --ms, --packet-ring, --verdict-ring, --batch");
+      throw std::runtime_error("there is no option " + std::string(option) +
+                               "; there are --ms, --packet-ring, --verdict-ring, --batch, --block");
     }
   }
   return options;
@@ -97,7 +100,8 @@ static Options parseOptions(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    std::fprintf(stderr, "usage: %s --list | <name> [--ms N] [--packet-ring BYTES] [--verdict-ring BYTES] [--batch N]\n", argv[0]);
+    std::fprintf(stderr, "usage: %s --list | <name> [--ms N] [--packet-ring BYTES] [--verdict-ring BYTES] [--batch N] [--block BYTES]\n",
+                 argv[0]);
     return 2;
   }
   try {

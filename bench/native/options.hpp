@@ -11,6 +11,8 @@ struct Options {
   uint32_t verdictRingSize{1 << 18};
   // Records published at once, where a stream is measured.
   uint32_t batch{1};
+  // Of floor/bulk.
+  uint32_t blockSize{4096};
 };
 
 // One repetition. What does not apply is NaN and is not printed.

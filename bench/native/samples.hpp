@@ -14,6 +14,7 @@ class Samples {
   explicit Samples(size_t capacity) { nanoseconds_.reserve(capacity); }
 
   void Add(uint64_t nanoseconds) { nanoseconds_.push_back(static_cast<uint32_t>(std::min<uint64_t>(nanoseconds, UINT32_MAX))); }
+  bool IsEmpty() const { return nanoseconds_.empty(); }
   bool IsFull() const { return nanoseconds_.size() == nanoseconds_.capacity(); }
 
   // The smallest sample that is not exceeded by this share of all, in microseconds.
@@ -41,7 +42,7 @@ Result measureRoundTrips(const Options& options, RoundTrip&& roundTrip) {
   const uint64_t end = warm + options.milliseconds * 1'000'000;
   uint64_t last = begin;
 
-  while (last < end && !samples.IsFull()) {
+  while ((last < end || samples.IsEmpty()) && !samples.IsFull()) {
     roundTrip();
     const uint64_t now = nowNs();
     if (last >= warm) {
@@ -72,25 +73,33 @@ Result measurePaced(const Options& options, RoundTrip&& roundTrip) {
 }
 
 // A stream: `send` hands over some records of `size` bytes and says how many; it waits where there is no room, so that over a time that is
-// long against what a ring holds, what is sent is what is received. MB/s counts payload alone.
+// long against what a ring holds, what is sent is what is received. The median over slices, since a slice in which either side was not
+// running says nothing. MB/s counts payload alone.
 template <typename Send>
 Result measureStream(const Options& options, uint32_t size, Send&& send) {
-  const auto sendFor = [&send](uint64_t nanoseconds) {
+  constexpr uint64_t slice = 5'000'000;
+  const uint64_t slices = std::max<uint64_t>(options.milliseconds * 1'000'000 / slice, 1);
+  std::vector<double> rates;
+
+  // A fifth of the time goes before, to warm up.
+  for (uint64_t i = 0; i < slices + slices / 5; ++i) {
     const uint64_t begin = nowNs();
     uint64_t now = begin;
     uint64_t sent = 0;
 
-    while (now - begin < nanoseconds) {
+    while (now - begin < slice) {
       // Looking at the clock costs as much as a small record.
-      for (int i = 0; i < 64; ++i) {
+      for (int burst = 0; burst < 16; ++burst) {
         sent += send();
       }
       now = nowNs();
     }
-    return static_cast<double>(sent) * 1e9 / static_cast<double>(now - begin);
-  };
+    if (i >= slices / 5) {
+      rates.push_back(static_cast<double>(sent) * 1e9 / static_cast<double>(now - begin));
+    }
+  }
 
-  sendFor(options.milliseconds * 200'000);
-  const double perSecond = sendFor(options.milliseconds * 1'000'000);
-  return {.value = perSecond * size / 1e6, .perSecond = perSecond};
+  const auto middle = rates.begin() + static_cast<ptrdiff_t>(rates.size() / 2);
+  std::nth_element(rates.begin(), middle, rates.end());
+  return {.value = *middle * size / 1e6, .perSecond = *middle};
 }

@@ -3,8 +3,7 @@
 import { watchMachine } from '../lib/machine.ts';
 import { openNativeBench } from '../lib/native.ts';
 import type { NativeOptions, NativeSample } from '../lib/native.ts';
-import { rowOf } from '../lib/repeat.ts';
-import { withRatio } from '../lib/row.ts';
+import { ratioWithinRepetitions, rowOf } from '../lib/repeat.ts';
 import type { Context, Part, Row } from '../lib/row.ts';
 
 type RingRow = {
@@ -54,7 +53,12 @@ export const part: Part = {
 
 		const disturbance = watch();
 
-		return withRatios(rows.map(({ name }) => toRow(name, samples.get(name) ?? [], disturbance)));
+		return rows.map(({ name, ratioTo }) => {
+			const ofRow = samples.get(name) ?? [];
+			const row = toRow(name, ofRow, disturbance);
+
+			return ratioTo ? { ...row, ratioTo, ratio: ratioWithinRepetitions(ofRow, samples.get(ratioTo) ?? []) } : row;
+		});
 	},
 };
 
@@ -76,14 +80,4 @@ function toRow(name: string, samples: readonly NativeSample[], disturbance: stri
 	}
 
 	return { ...row, note: [`${(perSecond / 1e6).toFixed(2)} M records/s`, row.note].filter(Boolean).join('; ') };
-}
-
-function withRatios(measured: readonly Row[]): Row[] {
-	const byName = new Map(measured.map((row) => [row.name, row]));
-
-	return measured.map((row) => {
-		const to = byName.get(rows.find(({ name }) => name === row.name)?.ratioTo ?? '');
-
-		return to ? withRatio(row, to) : row;
-	});
 }

@@ -1,6 +1,6 @@
 import t from 'tap';
 
-import { interleave, median, noteOfSpread, rowOf } from '../../bench/lib/repeat.ts';
+import { interleave, median, noteOfSpread, ratioWithinRepetitions, rowOf } from '../../bench/lib/repeat.ts';
 
 t.test('repetitions of all candidates alternate', async (t) => {
 	const order: string[] = [];
@@ -40,6 +40,11 @@ t.test('a row has the medians of its samples, the sum of what was lost, and noth
 t.test('the median of an even number of figures lies between the middle ones', async (t) => {
 	t.equal(median([4, 1, 3, 2]), 2.5);
 	t.throws(() => median([]), RangeError);
+});
+
+t.test('a ratio is taken within each repetition, so what slows both down does not show', async (t) => {
+	t.equal(ratioWithinRepetitions([{ p50: 2 }, { p50: 6 }, { p50: 2 }], [{ p50: 1 }, { p50: 3 }, { p50: 1 }]), 2);
+	t.equal(ratioWithinRepetitions([{ value: 5 }, { value: 9 }], [{ value: 10 }]), 0.5);
 });
 
 t.test('repetitions that differ are noted, a single outlier among five is not', async (t) => {

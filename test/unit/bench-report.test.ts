@@ -38,6 +38,17 @@ t.test('the table aligns its columns and leaves out those that no row uses', asy
 	]);
 });
 
+t.test('what every row remarks stands below the table, once', async (t) => {
+	const busy = 'noisy: load average 5 before, 5 after, on 2 CPUs';
+
+	t.same(formatTable([withNote(floor, busy), withNote(withNote(ring, 'mine'), busy)]).split('\n'), [
+		'row           unit  p50   p99            ratio  note',
+		'floor/F1      us    0.5  0.75',
+		'ring/rtt1200  us    0.6     1  1.20 x floor/F1  mine',
+		`all rows: ${busy}`,
+	]);
+});
+
 t.test('parts run in their own order, all of them when none is named', async (t) => {
 	t.same(parseCommandLine([]), { parts: ['ring', 'verdict', 'e2e', 'worker'], json: false, quick: false });
 	t.same(parseCommandLine(['e2e', 'ring', '--json', '--quick']), { parts: ['ring', 'e2e'], json: true, quick: true });
