@@ -1,0 +1,50 @@
+// The docs say what the code does: defaults and error codes are held against docs/api.md, ring sizes against the worker's sources.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import t from 'tap';
+
+import { defaults } from '../../src/defaults.ts';
+import { errorCodes } from '../../src/errors.ts';
+import { repoRoot } from '../../tools/lib/paths.ts';
+
+const read = (file: string): string => readFileSync(join(repoRoot, file), 'utf8');
+const rows = read('docs/api.md')
+	.split('\n')
+	.filter((line) => line.startsWith('|'))
+	.map((line) => line.split('|').map((cell) => cell.trim().replaceAll('`', '')));
+
+function defaultInDocs(option: string): string | undefined {
+	return rows.find(([, , name]) => name === option)?.[3];
+}
+
+t.test('every default is in the table, as it is', async (t) => {
+	const { attach, timeoutMs, crashBudget } = defaults;
+
+	for (const [option, value] of Object.entries({ ...attach, timeoutMs, crashBudget })) {
+		const text = Array.isArray(value) ? `[${value.map((item) => `'${item}'`).join(', ')}]` : String(value);
+
+		t.equal(defaultInDocs(option), text, option);
+	}
+});
+
+t.test('default ring sizes are those of the worker', async (t) => {
+	const source = read('worker-patch/overlay/src/PluginHost/RouterTap.cpp');
+
+	for (const [option, name] of [
+		['packetRingSize', 'DefaultPacketRingSize'],
+		['verdictRingSize', 'DefaultVerdictRingSize'],
+	] as const) {
+		const product = new RegExp(`${name}\\{ ([0-9* ]+) \\}`).exec(source)![1]!;
+		const bytes = product.split('*').reduce((result, factor) => result * Number(factor), 1);
+
+		t.equal(defaultInDocs(option), String(bytes), option);
+	}
+});
+
+t.test('every error code is in the table with its meaning, and no other', async (t) => {
+	const inDocs = rows.filter(([, code]) => code?.startsWith('MPH_ERR_')).map(([, code, meaning]) => [code, meaning]);
+
+	t.same(inDocs, Object.entries(errorCodes));
+});
