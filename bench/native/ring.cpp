@@ -91,10 +91,12 @@ class Worker {
     std::memcpy(record, &header, sizeof(header));
     std::memcpy(record + headerLength, sourcePayload<Size>().data(), Size);
     packets_.Commit();
-    walk_.Push(packets_.Position());
   }
 
   void Publish() { packets_.Publish(); }
+
+  // After each Write(). The peer does not wait for it, so where each record is published it comes last.
+  void NoteEnd() { walk_.Push(packets_.Position()); }
 
   void TellPeer() {
     ownLink_.CountPublication(0);
@@ -221,6 +223,7 @@ Result roundTrip(const Options& options) {
     if constexpr (waking == Waking::Yes) {
       worker.TellPeer();
     }
+    worker.NoteEnd();
     worker.AwaitVerdict(ticket);
   });
 }
@@ -238,6 +241,7 @@ Result oneWay(const Options& options) {
   return measureStream(options, Size, [&] {
     for (uint32_t i = 0; i < options.batch; ++i) {
       worker.Write<Size>(++number);
+      worker.NoteEnd();
     }
     worker.Publish();
     return uint64_t{options.batch};
