@@ -1,7 +1,8 @@
-// Rows worker/instr-…: what the tap costs the worker in instructions. They repeat to a tenth of a percent, whatever else the machine does.
+// Rows worker/instr-…: what the tap costs the worker in instructions. They repeat to a tenth or two of a percent, whatever else the machine does.
 
 import type { LaneOptions } from '../e2e/lane.ts';
 import { type Context, type Row, withNote, withRatio } from '../lib/row.ts';
+import { median } from '../lib/repeat.ts';
 import { buildWorker } from '../../tools/build-worker.ts';
 import { beforeSleep, countInstructions, hasCallgrind, receivePath } from './callgrind.ts';
 
@@ -23,11 +24,14 @@ export async function measureInstructions(context: Context): Promise<Row[]> {
 		return instructions;
 	};
 
+	// Those between which a half of a percent matters are counted more often.
+	const often = context.quick ? 1 : 3;
+	const stock = await medianOf(often, () => count({ mode: 'plain', workerBin: stockBin }));
+	const noTap = await medianOf(often, () => count({ mode: 'plain' }));
+	const unattached = await medianOf(often, () => count({ mode: 'library' }));
 	// Two at a time: other than durations, instructions do not mind.
-	const [stock, noTap] = await Promise.all([count({ mode: 'plain', workerBin: stockBin }), count({ mode: 'plain' })]);
-	const [unattached, observe] = await Promise.all([count({ mode: 'library' }), count({ mode: 'observe' })]);
+	const [observe, observeTurn] = await Promise.all([count({ mode: 'observe' }), count({ mode: 'observe' }, beforeSleep)]);
 	const [filter, filterTurn] = await Promise.all([count({ mode: 'filter' }), count({ mode: 'filter' }, beforeSleep)]);
-	const observeTurn = await count({ mode: 'observe' }, beforeSleep);
 	const [stockRow, ...others] = names.map((name, index): Row => ({ name, unit, value: [stock, noTap, observe, filter][index]! })) as [Row, ...Row[]];
 	const notes = [
 		`patched, nothing attached and no library; with the library open: ${perPacket(unattached)} (${ratio(unattached / stock)} x stock)`,
@@ -39,6 +43,11 @@ export async function measureInstructions(context: Context): Promise<Row[]> {
 		withNote(stockRow, 'callgrind, inclusive of Transport::ReceiveRtpPacket, one consumer, closed loop'),
 		...others.map((row, index) => withNote(withRatio(row, stockRow), notes[index])),
 	];
+}
+
+/** All at the same time. */
+async function medianOf(repetitions: number, countOnce: () => Promise<number>): Promise<number> {
+	return median(await Promise.all(Array.from({ length: repetitions }, countOnce)));
 }
 
 function perPacket(instructions: number): string {
