@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "mph/shm/Layout.hpp"
+#include "mph/shm/Prefetch.hpp"
 
 namespace mph::shm {
 
@@ -104,7 +105,20 @@ class RingConsumer {
       return false;
     }
     published_ = cursor;
+    FetchLines(static_cast<uint32_t>(ahead));
     return ahead != 0;
+  }
+
+  // The first record behind the position, wherever it ends: all its lines together, while its header is still on the way. What comes behind
+  // it, the processor fetches by itself.
+  void FetchLines(uint32_t ahead) const noexcept {
+    const uint32_t offset = static_cast<uint32_t>(position_) & (size_ - 1);
+    const uint32_t toEnd = size_ - offset;
+    const uint32_t length = ahead < toEnd ? ahead : toEnd;
+
+    for (uint32_t done = 0; done < length && done < PrefetchLimit; done += CacheLineSize) {
+      PrefetchForRead(ring_ + offset + done);
+    }
   }
 
   // Relaxed, since R1 has ordered it. Atomic, so that it is one read however hostile the writer and however clever the compiler.

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "mph/shm/Layout.hpp"
+#include "mph/shm/Prefetch.hpp"
 
 namespace mph::shm {
 
@@ -55,6 +56,7 @@ class RingProducer {
     }
 
     record = ring_ + OffsetOf(position_ + padding);
+    TakeLines(record, recordLength);
     claimEnd_ = position_ + padding + length;
     return TryClaimResult::Ok;
   }
@@ -97,6 +99,19 @@ class RingProducer {
   uint32_t Size() const noexcept { return size_; }
 
  private:
+  // The peer has had these lines since the ring last came round. The caller's stores would fetch them back one after the other, and
+  // Publish() would wait for all; asked for together they come together. Last line first: going up, the processor would fetch ahead of the
+  // next record, too, while the peer's does the same to read there, and they would take those lines from one another.
+  static void TakeLines(uint8_t* record, uint32_t length) noexcept {
+    if (length <= CacheLineSize) {
+      return;
+    }
+    for (uint32_t offset = length < PrefetchLimit ? length - 1 : PrefetchLimit - 1; offset >= CacheLineSize; offset -= CacheLineSize) {
+      PrefetchForWrite(record + offset);
+    }
+    PrefetchForWrite(record);
+  }
+
   uint32_t OffsetOf(uint64_t position) const noexcept { return static_cast<uint32_t>(position) & (size_ - 1); }
 
   uint8_t* ring_;
