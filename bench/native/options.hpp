@@ -12,7 +12,7 @@ struct Options {
   // Records published at once, where a stream is measured.
   uint32_t batch{1};
   // Of floor/bulk.
-  uint32_t blockSize{4096};
+  uint32_t blockSize{16384};
 };
 
 // One repetition. What does not apply is NaN and is not printed.
