@@ -23,7 +23,7 @@ export function watchMachine(): () => string | undefined {
 		if (steal > noisySteal) {
 			remarks.push(`noisy: ${(steal * 100).toFixed(1)} % of the CPU time was stolen by the hypervisor`);
 		}
-		if (loadBefore > cpus * 0.75 || (loadavg()[0] ?? 0) > cpus + 1) {
+		if (loadBefore > cpus || (loadavg()[0] ?? 0) > cpus + 1) {
 			remarks.push(`noisy: load average ${shortly(loadBefore)} before, ${shortly(loadavg()[0] ?? 0)} after, on ${cpus} CPUs`);
 		}
 

@@ -47,7 +47,9 @@ Result oneWay(const Options& options) {
   const Shared<Queues<Size>> queues;
   const Peer peer(Cpus::Across, [&queues] {
     for (;;) {
-      consume(queues->packets, [](const Record<Size>& record) { touch(record.payload.data(), Size); });
+      while (!queues->packets.consume_one([](const Record<Size>& record) { touch(record.payload.data(), Size); })) {
+        pauseBetweenLooks();
+      }
     }
   });
   Record<Size> record{0, sourcePayload<Size>()};

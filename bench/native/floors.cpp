@@ -146,11 +146,11 @@ Result runBulk(const Options& options) {
 
   const Shared<Buffer> buffer;
   const Peer peer(Cpus::Across, [&buffer, blocks, blockSize] {
-    uint64_t written = 0;
+    uint64_t written;
 
     for (uint64_t block = 0;; ++block) {
-      while (written == block) {
-        written = buffer->written.load(std::memory_order_acquire);
+      while ((written = buffer->written.load(std::memory_order_acquire)) == block) {
+        pauseBetweenLooks();
       }
       touch(buffer->bytes + block % blocks * blockSize, blockSize);
       buffer->read.store(block + 1, std::memory_order_release);

@@ -158,6 +158,8 @@ class Host {
     for (;;) {
       if (ReadBatch([](const uint8_t*) {}) != 0) {
         packets_.Release(packetsConsumed_);
+      } else {
+        pauseBetweenLooks();
       }
     }
   }
