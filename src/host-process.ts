@@ -112,8 +112,8 @@ export class HostProcess extends EnhancedEventEmitter<HostProcessEvents> {
 		await this.#request('ConnectWorker', fields);
 	}
 
-	async getStats(): Promise<readonly RawInstanceStats[]> {
-		return (await this.#request('GetHostStats', {})).instances;
+	async getStats(timeoutMs?: number): Promise<readonly RawInstanceStats[]> {
+		return (await this.#request('GetHostStats', {}, timeoutMs)).instances;
 	}
 
 	/** Tells it to end, and kills it when it has not done so in time. */
@@ -145,12 +145,12 @@ export class HostProcess extends EnhancedEventEmitter<HostProcessEvents> {
 		);
 	}
 
-	async #request<T extends RequestType>(type: T, fields: Outgoing[T]): Promise<Reply<T>> {
+	async #request<T extends RequestType>(type: T, fields: Outgoing[T], timeoutMs?: number): Promise<Reply<T>> {
 		this.#requests++;
 		this.#child.ref();
 
 		try {
-			return await this.#channel.request(type, fields);
+			return await this.#channel.request(type, fields, timeoutMs);
 		} catch (error) {
 			if (error instanceof ConnectionEndedError) {
 				// How it ended is known when it is reaped, a moment after its channel went; if it lives on without one, it has to go.

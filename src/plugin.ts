@@ -67,6 +67,9 @@ export type PluginContext = {
 	readonly links: () => readonly WorkerLink[];
 };
 
+/** A host that hangs has no figures of its own to tell, and the worker's are what one wants then. */
+const hostStatsTimeoutMs = 1_000;
+
 export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> extends EnhancedEventEmitter<PluginEvents> {
 	readonly #id = randomUUID();
 	readonly #context: PluginContext;
@@ -198,9 +201,10 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> e
 		this.#assertOpen('getStats()');
 
 		const { host, starts, deaths } = this.#supervisor;
+		const { timeoutMs } = this.#context;
 		const [snapshots, instances, rssBytes] = await Promise.all([
 			Promise.all(this.#context.links().map((link) => this.#askForStats(() => link.getStats()))),
-			this.#askForStats(async () => host?.getStats()),
+			this.#askForStats(async () => host?.getStats(Math.min(timeoutMs, hostStatsTimeoutMs))),
 			host?.pid === undefined ? undefined : rssBytesOf(host.pid),
 		]);
 

@@ -102,7 +102,7 @@ export class ControlClient extends EnhancedEventEmitter<ControlClientEvents> {
 	}
 
 	/** Rejects with FailureReply, ConnectionEndedError, TimeoutError or ProtocolError. */
-	request<T extends RequestType>(type: T, fields: Outgoing[T]): Promise<Reply<T>> {
+	request<T extends RequestType>(type: T, fields: Outgoing[T], timeoutMs = this.#timeoutMs): Promise<Reply<T>> {
 		return new Promise((resolve, reject) => {
 			if (this.#closed) {
 				reject(this.#endedError(type));
@@ -114,8 +114,8 @@ export class ControlClient extends EnhancedEventEmitter<ControlClientEvents> {
 			const frame = encodeFrame(id, type, fields);
 			const timer = setTimeout(() => {
 				this.#forget(id);
-				reject(new TimeoutError('MPH_ERR_TIMEOUT', `${this.#peer} did not answer ${type} within ${this.#timeoutMs} ms`));
-			}, this.#timeoutMs);
+				reject(new TimeoutError('MPH_ERR_TIMEOUT', `${this.#peer} did not answer ${type} within ${timeoutMs} ms`));
+			}, timeoutMs);
 
 			this.#pending.set(id, {
 				type,

@@ -11,6 +11,7 @@ import type { AttachmentStats, AttachOptions, Plugin, PluginHost } from '../../s
 import { createPluginHost } from '../../src/index.ts';
 import { repoRoot } from '../../tools/lib/paths.ts';
 import { isAscending, isGapless, mediaCodecs, openCall } from '../helpers/call.ts';
+import { inTime } from '../helpers/events.ts';
 import { until } from '../helpers/until.ts';
 
 const fixture = (name: string): string => join(repoRoot, `build/native/plugin-host/test/plugins/${name}.so`);
@@ -20,7 +21,7 @@ let worker: types.Worker;
 let router: types.Router;
 
 t.before(async () => {
-	pluginHost = await createPluginHost({ mediasoup });
+	pluginHost = await createPluginHost({ mediasoup, timeoutMs: 60_000 });
 	worker = await mediasoup.createWorker({ workerBin: pluginHost.workerBin });
 	worker.on('died', (error) => t.fail(`the worker died: ${error.message}`));
 });
@@ -255,6 +256,20 @@ t.test('closing or pausing an attachment accepts what it holds; closing the prod
 	await until('they are accepted', () => other.received.length === 10);
 	t.ok(isGapless(other.received));
 	other.close();
+	plugin.close();
+});
+
+t.test('a host that hangs costs the plugin\'s statistics its own part, not the worker\'s', async (t) => {
+	const plugin = await pluginHost.createPlugin({ file: fixture('accept-all') });
+
+	await plugin.attach({ router, mode: 'filter' });
+	process.kill(plugin.hostPid!, 'SIGSTOP');
+
+	const stats = await inTime('statistics', plugin.getStats());
+
+	t.same(stats.instances, []);
+	t.equal(stats.attachments.length, 1);
+	process.kill(plugin.hostPid!, 'SIGCONT');
 	plugin.close();
 });
 
