@@ -39,7 +39,7 @@ export async function measureRouters(context: Context): Promise<Row[]> {
 		return rows.map((row) => {
 			const { workerPid, hostPids } = lanes[row.name]!.app.report;
 			const note = [
-				`hold time at ${packetsPerSecond} packets/s; end to end p50 ${withRange(runs.get(row.name)!.map(({ p50 }) => p50))} us`,
+				`hold time at ${packetsPerSecond} packets/s, in steps of an eighth; end to end p50 ${withRange(runs.get(row.name)!.map(({ p50 }) => p50))} us`,
 				`CPU of worker and host ${(cpuOf(row) / cpuOf(rows[0]!)).toFixed(2)} x one idle router`,
 				`resident: worker ${mebibytes(workerPid)}, host ${mebibytes(hostPids[0]!)} MiB`,
 			].join('; ');
