@@ -5,6 +5,7 @@
 #   tools/setup.sh         to build        (npm run setup)
 #   tools/setup.sh demo    and for the demo (npm run demo)
 #   tools/setup.sh test    and for the tests (npm test)
+#   tools/setup.sh bench   and for the bench (npm run bench)
 #
 # It is for people who work on the repository. Nothing of it runs when the published package is installed.
 set -euo pipefail
@@ -17,8 +18,8 @@ fail() { printf 'setup: %s\n' "$@" >&2; exit 1; }
 
 check_machine() {
 	case $purpose in
-		build | demo | test) ;;
-		*) fail "\"$purpose\" is none of build, demo, test" ;;
+		build | demo | test | bench) ;;
+		*) fail "\"$purpose\" is none of build, demo, test, bench" ;;
 	esac
 
 	local machine
@@ -64,11 +65,14 @@ install_debian_packages() {
 	want 'for the memory and messages that worker and host share' libboost-dev flatbuffers-compiler
 	want 'for the configuration of the example plugins' nlohmann-json3-dev
 	want 'for certificates in tests, and to fetch over https' openssl ca-certificates
-	if [[ $purpose != build ]]; then
+	if [[ $purpose == demo || $purpose == test ]]; then
 		want 'for real audio and video' ffmpeg
 	fi
 	if [[ $purpose == test ]]; then
 		want 'for calls from a real browser' chromium
+	fi
+	if [[ $purpose == bench ]]; then
+		want 'to count instructions and system calls' valgrind strace
 	fi
 
 	((${#missing[@]})) || return 0
