@@ -56,14 +56,6 @@ namespace PluginHost
 		~PluginPlace();
 
 	public:
-		Plugin* GetPlugin() const
-		{
-			return this->plugin;
-		}
-		RouterTap* GetRouterTap() const
-		{
-			return this->routerTap;
-		}
 		State GetState() const
 		{
 			return this->state;
@@ -79,10 +71,6 @@ namespace PluginHost
 		std::vector<Attachment*>& GetAttachments()
 		{
 			return this->attachments;
-		}
-		uint32_t GetRing() const
-		{
-			return this->ring;
 		}
 		flatbuffers::Offset<Mph::Control::RingStats> FillBufferStats(
 		  flatbuffers::FlatBufferBuilder& builder);

@@ -54,10 +54,6 @@ namespace PluginHost
 		{
 			return this->info;
 		}
-		const std::string& GetProducerId() const
-		{
-			return this->info->id;
-		}
 		/**
 		 * From Router::OnTransportProducerRtpPacketReceived().
 		 *

@@ -1,4 +1,0 @@
-// The name by which FlatBuffers users look for this header. Both builds write it to mph/fbs/.
-#pragma once
-
-#include "mph/fbs/layout.h"
