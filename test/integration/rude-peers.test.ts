@@ -12,7 +12,8 @@ import t from 'tap';
 
 import { AppDirectory, directoryVariable } from '../../src/app-dir.ts';
 import { encodeFrame } from '../../src/control/outgoing.ts';
-import { Role } from '../../src/generated/control.js';
+import { ProtocolVersion, Role } from '../../src/generated/control.js';
+import { LayoutVersion } from '../../src/generated/layout.js';
 import { completeLogger } from '../../src/logger.ts';
 import { findWorkerBin } from '../../src/worker-bin.ts';
 import { WorkerLink } from '../../src/worker-link.ts';
@@ -63,7 +64,10 @@ function speak(bytes: readonly Uint8Array[], { hangUp }: { readonly hangUp: bool
 }
 
 function hello(fields: Partial<{ protocolVersion: number; layoutVersion: number; role: number; token: string }>): Uint8Array {
-	return encodeFrame(1, 'Hello', { protocolVersion: 1, layoutVersion: 1, role: Role.Host, token: 'x'.repeat(64), pid: process.pid, ...fields });
+	return encodeFrame(1, 'Hello', {
+		...{ protocolVersion: ProtocolVersion.Current, layoutVersion: LayoutVersion.Current },
+		...{ role: Role.Host, token: 'x'.repeat(64), pid: process.pid, ...fields },
+	});
 }
 
 async function callsGoOn(t: Test): Promise<void> {
