@@ -7,6 +7,9 @@ export const defaults = {
 	/** Deaths of a host in a row without any work done in between, after which the plugin is given up. */
 	crashBudget: 5,
 
+	/** Where the host's thread runs (docs/placement.md): whichever is better, by what it sees. */
+	placement: 'auto',
+
 	/** Before the second restart in a row for nothing (the first is at once); it doubles with each further one. */
 	restartDelayMs: 100,
 	maxRestartDelayMs: 5_000,

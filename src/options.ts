@@ -38,8 +38,16 @@ export type PluginOptions<Config = unknown, PluginAppData extends AppData = AppD
 	readonly config?: Config;
 	/** Deaths of the host in a row without work done in between, after which the plugin is given up. Default 5. */
 	readonly crashBudget?: number;
+	/** Where the host's thread runs. Default `auto`. */
+	readonly placement?: Placement;
 	readonly appData?: PluginAppData;
 };
+
+/**
+ * `shared`: on the worker's CPU, following it; least latency and least CPU for light plugins. `isolated`: on any other CPU; for heavy plugins and
+ * high rates. `auto`: one of the two, by what it sees. docs/placement.md has the figures.
+ */
+export type Placement = 'auto' | 'shared' | 'isolated';
 
 export type AttachmentMode = 'observe' | 'filter';
 export type MediaKind = 'audio' | 'video';
@@ -96,6 +104,7 @@ export type PluginSettings = {
 	readonly configJson: string;
 	readonly config: unknown;
 	readonly crashBudget: number;
+	readonly placement: Placement;
 	readonly appData: AppData;
 };
 
@@ -118,6 +127,7 @@ export type AttachSettings = {
 /** 0 stands for the worker's default, as in the control protocol. */
 export type RingSettings = { readonly packetRingSize: number; readonly verdictRingSize: number };
 
+const placements: readonly Placement[] = ['auto', 'shared', 'isolated'];
 const modes: readonly AttachmentMode[] = ['observe', 'filter'];
 const mediaKinds: readonly MediaKind[] = ['audio', 'video'];
 const policies: readonly Policy[] = ['accept', 'drop'];
@@ -140,13 +150,14 @@ export function parsePluginHostOptions(options: unknown): PluginHostSettings {
 }
 
 export function parsePluginOptions(options: unknown): PluginSettings {
-	const reader = new OptionReader('createPlugin()', options, ['file', 'config', 'crashBudget', 'appData']);
+	const reader = new OptionReader('createPlugin()', options, ['file', 'config', 'crashBudget', 'placement', 'appData']);
 
 	return {
 		file: readFile(reader),
 		configJson: reader.json('config', maxJsonBytes),
 		config: reader.value('config') ?? {},
 		crashBudget: reader.number('crashBudget', { min: 1, max: 1_000_000, integer: true, unit: 'deaths' }, defaults.crashBudget),
+		placement: reader.oneOf('placement', placements, defaults.placement),
 		appData: reader.object('appData') ?? {},
 	};
 }

@@ -12,7 +12,7 @@ import { InvalidStateError, TimeoutError } from './errors.ts';
 import type { PluginIdentity } from './host-process.ts';
 import { HostProcess } from './host-process.ts';
 import type { LogLevel, Logger } from './logger.ts';
-import type { AttachOptions, PluginSettings } from './options.ts';
+import type { AttachOptions, Placement, PluginSettings } from './options.ts';
 import { parseAttachOptions } from './options.ts';
 import type { PluginStats } from './stats.ts';
 import { pluginStatsOf, rssBytesOf } from './stats.ts';
@@ -50,6 +50,7 @@ export type PluginDump = {
 	readonly version: string;
 	readonly abiVersion: number;
 	readonly file: string;
+	readonly placement: Placement;
 	readonly hostPid: number | undefined;
 	readonly hostState: SupervisorState;
 	readonly workerPids: readonly number[];
@@ -88,12 +89,12 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> e
 		super();
 
 		const { settings, hostBin, timeoutMs, logger } = context;
-		const { file, configJson, crashBudget } = settings;
+		const { file, configJson, crashBudget, placement } = settings;
 
 		this.#context = context;
 		this.#appData = settings.appData as PluginAppData;
 		this.#supervisor = new Supervisor({
-			...{ pluginId: this.#id, file, configJson, crashBudget },
+			...{ pluginId: this.#id, file, configJson, crashBudget, placement },
 			startHost: () => new HostProcess({ bin: hostBin, pluginFile: file, timeoutMs }),
 		});
 		this.#supervisor.on('log', (level, line) => this.#onLog(level, line));
@@ -123,6 +124,11 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> e
 
 	get config(): Config {
 		return this.#context.settings.config as Config;
+	}
+
+	/** As it was set; where the host's threads are is in `getStats()`. */
+	get placement(): Placement {
+		return this.#context.settings.placement;
 	}
 
 	get closed(): boolean {
@@ -223,6 +229,7 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> e
 			version: this.#identity?.version ?? '',
 			abiVersion: this.#identity?.abiVersion ?? 0,
 			file: this.file,
+			placement: this.placement,
 			hostPid: this.hostPid,
 			hostState: this.#supervisor.state,
 			workerPids: this.#context.links().map((link) => link.pid),

@@ -4,8 +4,10 @@
 import { readFile } from 'node:fs/promises';
 
 import type { RawAttachmentStats, RawInstanceStats, RawPluginStats, RawRingStats } from './control/incoming.ts';
+import { Placement as PlacementCode } from './generated/control.js';
 import type { HoldTimes } from './hold-times.ts';
 import { holdTimesOf, sumOfHistograms } from './hold-times.ts';
+import type { Placement } from './options.ts';
 
 /** Every packet that the attachment selected ends in exactly one of the counters up to `closedFreed`, or is held. */
 export type AttachmentStats = {
@@ -64,6 +66,18 @@ export type PluginInWorkerStats = {
 	readonly heldAtLastDisconnect: number;
 };
 
+/** Where an instance's thread runs; docs/placement.md says how that comes about. */
+export type InstancePlacement = {
+	/** Undefined until it serves a worker. With only one CPU it is `shared`, whatever was set. */
+	readonly now: Exclude<Placement, 'auto'> | undefined;
+	/** Why, as a sentence. Empty until it serves a worker. */
+	readonly reason: string;
+	/** Number of the CPU that it ran on when it looked last; undefined when it never did. */
+	readonly cpu: number | undefined;
+	/** How often it went from one to the other. */
+	readonly moves: number;
+};
+
 /** The plugin's instance for one worker and shard, as its host counts. A new host starts at 0. */
 export type InstanceStats = {
 	/** 0: made when the plugin was loaded, for the first worker to come. */
@@ -74,6 +88,11 @@ export type InstanceStats = {
 	readonly verdicts: number;
 	readonly events: number;
 	readonly doorbellsRung: number;
+	readonly placement: InstancePlacement;
+	/** How often its thread went to sleep, to be woken by the worker's doorbell. */
+	readonly sleeps: number;
+	/** How often it found something while it spun, instead of going to sleep. */
+	readonly spins: number;
 	/** What the plugin itself counts. */
 	readonly counters: Readonly<Record<string, number>>;
 };
@@ -120,6 +139,11 @@ export type WorkerSnapshot = WorkerStats & {
 	readonly plugins: readonly RawPluginStats[];
 };
 
+const placementNames: ReadonlyMap<PlacementCode, Exclude<Placement, 'auto'>> = new Map([
+	[PlacementCode.Shared, 'shared'],
+	[PlacementCode.Isolated, 'isolated'],
+]);
+
 export function attachmentStatsOf(raw: RawAttachmentStats, workerPid: number): AttachmentStats {
 	const { holdHistogram, pluginId: _, ...counters } = raw;
 
@@ -140,10 +164,23 @@ export function pluginStatsOf(
 		workers: snapshots.flatMap(({ workerPid, plugins }) =>
 			plugins.filter(isOurs).map(({ pluginId: _, hostPid: __, ...counters }) => ({ workerPid, ...counters })),
 		),
-		instances: instances.map(({ counters, ...rest }) => ({ ...rest, counters: Object.fromEntries(counters) })),
+		instances: instances.map(instanceStatsOf),
 		attachments: attachments.map(({ raw, workerPid }) => attachmentStatsOf(raw, workerPid)),
 		rings: snapshots.flatMap(({ workerPid, rings }) => rings.filter(isOurs).map(({ pluginId: _, ...ring }) => ({ workerPid, ...ring }))),
 		holdMicros: holdTimesOf(sumOfHistograms(attachments.map(({ raw }) => raw.holdHistogram))),
+	};
+}
+
+function instanceStatsOf({ counters, placement, placementReason, placementMoves, cpu, ...rest }: RawInstanceStats): InstanceStats {
+	return {
+		...rest,
+		placement: {
+			now: placementNames.get(placement),
+			reason: placementReason,
+			cpu: cpu < 0 ? undefined : cpu,
+			moves: placementMoves,
+		},
+		counters: Object.fromEntries(counters),
 	};
 }
 

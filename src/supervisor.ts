@@ -11,12 +11,14 @@ import type { HostCrash } from './crash-report.ts';
 import { describeEnd } from './crash-report.ts';
 import { defaults } from './defaults.ts';
 import { HostDiedError } from './errors.ts';
+import { Placement as PlacementCode } from './generated/control.js';
 import type { HostProcess, PluginIdentity } from './host-process.ts';
 import type { SupervisedWorker } from './host-run.ts';
 import { HostRun } from './host-run.ts';
 import { HostWork } from './host-work.ts';
 import type { LogLevel } from './logger.ts';
 import { LostHosts } from './lost-hosts.ts';
+import type { Placement } from './options.ts';
 import type { HostStateChange } from './worker-link.ts';
 
 /**
@@ -35,6 +37,7 @@ export type SupervisorOptions = {
 	readonly file: string;
 	readonly configJson: string;
 	readonly crashBudget: number;
+	readonly placement: Placement;
 	/** Starts a process; it may throw when the system has no room for one. */
 	readonly startHost: () => HostProcess;
 	readonly delays?: SupervisorDelays;
@@ -63,6 +66,12 @@ export type SupervisorEvents = {
 	/** Given up. */
 	died: [HostDiedError];
 	log: [LogLevel, string];
+};
+
+const placementCodes: Readonly<Record<Placement, PlacementCode>> = {
+	auto: PlacementCode.Auto,
+	shared: PlacementCode.Shared,
+	isolated: PlacementCode.Isolated,
 };
 
 export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
@@ -215,7 +224,7 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 
 	/** Throws when there is not even a process. */
 	#launch(): HostRun {
-		const { pluginId, file, configJson, startHost } = this.#options;
+		const { pluginId, file, configJson, placement, startHost } = this.#options;
 
 		this.#state = 'starting';
 		this.#starts++;
@@ -223,7 +232,7 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		// The workers answer while the process starts.
 		const tokens = [...this.#workers].map((worker) => [worker, this.#issueToken(worker)] as const);
 		const host = startHost();
-		const run = new HostRun(host, { pluginId, file, config: configJson });
+		const run = new HostRun(host, { pluginId, file, config: configJson, placement: placementCodes[placement] });
 
 		this.#run = run;
 		host.on('log', (level, line) => this.emit('log', level, line));

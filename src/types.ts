@@ -11,6 +11,7 @@ export type {
 	AttachmentMode,
 	MediaKind,
 	MediasoupModule,
+	Placement,
 	PluginHostOptions,
 	PluginOptions,
 	Policy,
@@ -22,6 +23,7 @@ export type { Plugin, PluginDump, PluginEvents, PluginObserver, PluginObserverEv
 export type {
 	AttachmentStats,
 	HostStats,
+	InstancePlacement,
 	InstanceStats,
 	PluginHostStats,
 	PluginInWorkerStats,

@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
+import { Placement } from '../../src/generated/control.js';
 import { HostProcess } from '../../src/host-process.ts';
 import { findNativeHostBin } from '../../src/native-host-bin.ts';
 import { buildAcceptPlugin } from '../e2e/build.ts';
@@ -53,7 +54,7 @@ async function startHost(bin: string, pluginFile: string): Promise<number> {
 		return await timeOf(() => {
 			host = new HostProcess({ bin, pluginFile, timeoutMs: 5000 });
 
-			return host.loadPlugin({ pluginId: 'bench', file: pluginFile, config: '{}' });
+			return host.loadPlugin({ pluginId: 'bench', file: pluginFile, config: '{}', placement: Placement.Auto });
 		});
 	} finally {
 		host?.shutdown(1000);

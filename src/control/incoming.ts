@@ -22,7 +22,7 @@ import {
 	WorkerConnected,
 	WorkerLost,
 } from '../generated/control.js';
-import type { AttachmentStats, InstanceStats, PluginStats, RingStats } from '../generated/control.js';
+import type { AttachmentStats, InstanceStats, Placement, PluginStats, RingStats } from '../generated/control.js';
 import type { Empty } from './outgoing.ts';
 
 export type Incoming = {
@@ -113,6 +113,13 @@ export type RawInstanceStats = {
 	readonly verdicts: number;
 	readonly events: number;
 	readonly doorbellsRung: number;
+	readonly placement: Placement;
+	readonly placementReason: string;
+	readonly placementMoves: number;
+	/** -1: it never looked. */
+	readonly cpu: number;
+	readonly sleeps: number;
+	readonly spins: number;
 	readonly counters: ReadonlyMap<string, number>;
 };
 
@@ -300,6 +307,12 @@ class BodyDecoder {
 			verdicts: toNumber(stats.verdicts()),
 			events: toNumber(stats.events()),
 			doorbellsRung: toNumber(stats.doorbellsRung()),
+			placement: stats.placement(),
+			placementReason: this.#text(stats.placementReason()),
+			placementMoves: toNumber(stats.placementMoves()),
+			cpu: stats.cpu(),
+			sleeps: toNumber(stats.sleeps()),
+			spins: toNumber(stats.spins()),
 			counters: new Map(counters.map((counter) => [this.#text(counter.name()), toNumber(counter.value())])),
 		};
 	}

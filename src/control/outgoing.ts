@@ -21,7 +21,7 @@ import {
 	RemovePlugin,
 	Shutdown,
 } from '../generated/control.js';
-import type { Mode, Policy, Role } from '../generated/control.js';
+import type { Mode, Placement, Policy, Role } from '../generated/control.js';
 import { lengthPrefixBytes } from './framing.ts';
 
 export type Outgoing = {
@@ -56,7 +56,7 @@ export type Outgoing = {
 	PauseAttachment: { readonly attachmentId: string; readonly paused: boolean };
 	GetStats: Empty;
 	// To a host.
-	LoadPlugin: { readonly pluginId: string; readonly file: string; readonly config: string };
+	LoadPlugin: { readonly pluginId: string; readonly file: string; readonly config: string; readonly placement: Placement };
 	ConnectWorker: { readonly workerPid: number; readonly socketPath: string; readonly token: string };
 	GetHostStats: Empty;
 	Shutdown: Empty;
@@ -94,7 +94,8 @@ const encoders: Encoders = {
 	Detach: (b, f) => Detach.createDetach(b, b.createString(f.attachmentId)),
 	PauseAttachment: (b, f) => PauseAttachment.createPauseAttachment(b, b.createString(f.attachmentId), f.paused),
 	GetStats: (b) => GetStats.createGetStats(b),
-	LoadPlugin: (b, f) => LoadPlugin.createLoadPlugin(b, b.createString(f.pluginId), b.createString(f.file), b.createString(f.config)),
+	LoadPlugin: (b, f) =>
+		LoadPlugin.createLoadPlugin(b, b.createString(f.pluginId), b.createString(f.file), b.createString(f.config), f.placement),
 	ConnectWorker: (b, f) => ConnectWorker.createConnectWorker(b, f.workerPid, b.createString(f.socketPath), b.createString(f.token)),
 	GetHostStats: (b) => GetHostStats.createGetHostStats(b),
 	Shutdown: (b) => Shutdown.createShutdown(b),

@@ -12,7 +12,9 @@ import {
 	Envelope,
 	ErrorCode,
 	HostStats,
+	InstanceStats,
 	LoadPlugin,
+	Placement,
 	PluginLoaded,
 	WorkerConnected,
 } from '../../src/generated/control.js';
@@ -32,6 +34,7 @@ export type StandInConfig = {
 const channel = new Socket({ fd: 3 });
 const reader = new FrameReader();
 let config: StandInConfig = {};
+let placement = Placement.None;
 
 channel.on('end', () => process.exit(0));
 channel.on('data', (chunk) => {
@@ -45,7 +48,10 @@ function answer(envelope: Envelope): void {
 
 	switch (envelope.bodyType()) {
 		case Body.LoadPlugin: {
-			config = JSON.parse((envelope.body(new LoadPlugin()) as LoadPlugin).config()!) as StandInConfig;
+			const load = envelope.body(new LoadPlugin()) as LoadPlugin;
+
+			config = JSON.parse(load.config()!) as StandInConfig;
+			placement = load.placement();
 
 			if (config.exitAtLoad !== undefined) {
 				process.exit(config.exitAtLoad);
@@ -68,7 +74,7 @@ function answer(envelope: Envelope): void {
 			break;
 		}
 		case Body.GetHostStats:
-			channel.write(frameOf(id, Body.HostStats, (b) => HostStats.createHostStats(b, HostStats.createInstancesVector(b, []))));
+			channel.write(frameOf(id, Body.HostStats, (b) => HostStats.createHostStats(b, HostStats.createInstancesVector(b, [instance(b)]))));
 			break;
 		case Body.Shutdown:
 			if (!config.stubborn) {
@@ -78,4 +84,12 @@ function answer(envelope: Envelope): void {
 		default:
 			channel.write(failure(id, ErrorCode.Malformed, `a stand-in does not take ${Body[envelope.bodyType()]}`));
 	}
+}
+
+/** One that is placed as it was told to be. */
+function instance(b: flatbuffers.Builder): flatbuffers.Offset {
+	const counters = InstanceStats.createCountersVector(b, []);
+	const reason = b.createString('it was told so');
+
+	return InstanceStats.createInstanceStats(b, 0, 0, 0n, 0n, 0n, 0n, 0n, counters, placement, reason, 1n, 0, 2n, 3n);
 }

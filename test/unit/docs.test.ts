@@ -20,9 +20,9 @@ function defaultInDocs(option: string): string | undefined {
 }
 
 t.test('every default is in the table, as it is', async (t) => {
-	const { attach, timeoutMs, crashBudget } = defaults;
+	const { attach, timeoutMs, crashBudget, placement } = defaults;
 
-	for (const [option, value] of Object.entries({ ...attach, timeoutMs, crashBudget })) {
+	for (const [option, value] of Object.entries({ ...attach, timeoutMs, crashBudget, placement })) {
 		const text = Array.isArray(value) ? `[${value.map((item) => `'${item}'`).join(', ')}]` : String(value);
 
 		t.equal(defaultInDocs(option), text, option);

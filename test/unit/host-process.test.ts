@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import t from 'tap';
 
+import { Placement } from '../../src/generated/control.js';
 import type { HostProcessOptions } from '../../src/host-process.ts';
 import { HostProcess } from '../../src/host-process.ts';
 import { fixturePlugin, nativeHostBin } from '../helpers/binaries.ts';
@@ -18,7 +19,12 @@ function start(t: Test, bin: string, options: Partial<HostProcessOptions> = {}):
 	return host;
 }
 
-const load = (file: string, config: unknown = {}) => ({ pluginId: 'plugin-1', file, config: JSON.stringify(config) });
+const load = (file: string, config: unknown = {}) => ({
+	pluginId: 'plugin-1',
+	file,
+	config: JSON.stringify(config),
+	placement: Placement.Auto,
+});
 
 t.test('the native host loads a plugin and says what it is', async (t) => {
 	const file = fixturePlugin('accept-all');

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import t from 'tap';
 
 import { ControlClient, FailureReply } from '../../src/control/control-client.ts';
-import { ErrorCode } from '../../src/generated/control.js';
+import { ErrorCode, Placement } from '../../src/generated/control.js';
 import { buildNative } from '../../tools/build-native.ts';
 import { repoRoot } from '../../tools/lib/paths.ts';
 
@@ -27,7 +27,10 @@ function startHost(t: { teardown(body: () => void): void }) {
 	const channel = child.stdio[3] as Socket;
 	const client = new ControlClient({ socket: channel, peer: 'the host', timeoutMs: 10_000 });
 	const load = (file: string, config: unknown = {}) =>
-		client.request('LoadPlugin', { pluginId: 'plugin-1', file, config: typeof config === 'string' ? config : JSON.stringify(config) });
+		client.request('LoadPlugin', {
+			...{ pluginId: 'plugin-1', file, placement: Placement.Auto },
+			config: typeof config === 'string' ? config : JSON.stringify(config),
+		});
 
 	t.teardown(() => child.kill('SIGKILL'));
 

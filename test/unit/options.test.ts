@@ -42,7 +42,7 @@ t.test('an option of undefined counts as absent', async (t) => {
 
 t.test('what is left out is as the defaults say', async (t) => {
 	t.match(parseAttachOptions({ router }), { ...defaults.attach, producerId: undefined, contextJson: '{}', appData: {} });
-	t.match(parsePluginOptions({ file: 'a.so' }), { configJson: '{}', crashBudget: defaults.crashBudget, appData: {} });
+	t.match(parsePluginOptions({ file: 'a.so' }), { configJson: '{}', crashBudget: defaults.crashBudget, placement: defaults.placement, appData: {} });
 	t.match(parsePluginHostOptions({ mediasoup }), { timeoutMs: defaults.timeoutMs, dir: undefined });
 	t.same(parseRingSizes({}), { packetRingSize: 0, verdictRingSize: 0 });
 });
@@ -119,6 +119,21 @@ t.test('modes and policies are of the known ones', async (t) => {
 	t.throws(() => parseAttachOptions({ router, pipe: 'yes' }), wrongType(/option "pipe"/));
 	t.throws(() => parseAttachOptions({ router, order: 1.5 }), wrongValue(/option "order"/));
 	t.throws(() => parseAttachOptions({ router, order: 2 ** 31 }), wrongValue(/option "order"/));
+});
+
+t.test('a placement is one of three', async (t) => {
+	for (const placement of ['auto', 'shared', 'isolated']) {
+		t.equal(parsePluginOptions({ file: 'a.so', placement }).placement, placement);
+	}
+	for (const placement of ['', 'Shared', 'none']) {
+		t.throws(
+			() => parsePluginOptions({ file: 'a.so', placement }),
+			wrongValue(/createPlugin\(\): option "placement" is '.*'; it must be "auto" or "shared" or "isolated"/),
+		);
+	}
+	for (const placement of [0, true, ['shared']]) {
+		t.throws(() => parsePluginOptions({ file: 'a.so', placement }), wrongType(/option "placement"/));
+	}
 });
 
 t.test('an observer cannot drop, and is told why', async (t) => {

@@ -6,7 +6,8 @@ import type { Test } from 'tap';
 import t from 'tap';
 
 import { directoryVariable } from '../../src/app-dir.ts';
-import { Body, ErrorCode, Role } from '../../src/generated/control.js';
+import { Body, ErrorCode, ProtocolVersion, Role } from '../../src/generated/control.js';
+import { LayoutVersion } from '../../src/generated/layout.js';
 import { createPluginHost } from '../../src/index.ts';
 import type { CodedError, PluginHost, PluginHostOptions } from '../../src/types.ts';
 import { fixturePlugin } from '../helpers/binaries.ts';
@@ -73,7 +74,8 @@ t.test('it introduces itself as the controller, with the token of the directory'
 
 	const hello = readHello(worker.requests[0]!);
 
-	t.same([hello.role(), hello.pid(), hello.protocolVersion(), hello.layoutVersion()], [Role.Controller, process.pid, 1, 1]);
+	t.same([hello.role(), hello.pid()], [Role.Controller, process.pid]);
+	t.same([hello.protocolVersion(), hello.layoutVersion()], [ProtocolVersion.Current, LayoutVersion.Current]);
 	t.match(hello.token(), /^[0-9a-f]{64}$/);
 });
 
@@ -98,6 +100,16 @@ t.test('a plugin is introduced to each worker, those to come included, with a to
 
 	t.same([one!.pluginId(), two!.pluginId()], [plugin.id, plugin.id]);
 	t.not(one!.token(), two!.token());
+});
+
+t.test('a plugin says how it was placed, its stats where it is', async (t) => {
+	const { pluginHost } = await open(t);
+	const [byDefault, shared] = [await pluginHost.createPlugin({ file }), await pluginHost.createPlugin({ file, placement: 'shared' })];
+
+	t.equal(byDefault.placement, 'auto');
+	t.equal(shared.placement, 'shared');
+	t.match(await shared.dump(), { placement: 'shared' });
+	t.match((await shared.getStats()).instances, [{ placement: { now: 'shared', reason: 'it was told so', cpu: 0, moves: 1 }, sleeps: 2, spins: 3 }]);
 });
 
 t.test('a closed plugin is removed from every worker', async (t) => {

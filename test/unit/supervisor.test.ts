@@ -4,6 +4,7 @@ import type { Test } from 'tap';
 import t from 'tap';
 
 import type { HostCrash } from '../../src/crash-report.ts';
+import { Placement } from '../../src/generated/control.js';
 import { HostProcess } from '../../src/host-process.ts';
 import type { SupervisedWorker } from '../../src/host-run.ts';
 import type { SupervisorOptions } from '../../src/supervisor.ts';
@@ -39,7 +40,7 @@ class TestWorker implements SupervisedWorker {
 function makeSupervisor(t: Test, config: StandInConfig = {}, options: Partial<SupervisorOptions> = {}): Supervisor {
 	const file = '/plugins/some.so';
 	const supervisor = new Supervisor({
-		...{ pluginId: 'plugin-1', file, configJson: JSON.stringify(config), crashBudget: 3, delays },
+		...{ pluginId: 'plugin-1', file, configJson: JSON.stringify(config), crashBudget: 3, placement: 'auto', delays },
 		startHost: () => new HostProcess({ bin: standInHost, pluginFile: file, timeoutMs: 10_000 }),
 		...options,
 	});
@@ -101,6 +102,25 @@ t.test('a host that is killed is replaced, with new tokens, and both are told', 
 	t.not(supervisor.host!.pid, pid);
 	t.equal(worker.tokens.length, 2);
 	t.not(worker.tokens[0], worker.tokens[1]);
+});
+
+t.test('every host is told where to run its thread, those that replace one included', async (t) => {
+	for (const [placement, code] of [
+		['auto', Placement.Auto],
+		['shared', Placement.Shared],
+		['isolated', Placement.Isolated],
+	] as const) {
+		const supervisor = makeSupervisor(t, {}, { placement });
+
+		await supervisor.start([]);
+		t.match(await supervisor.host!.getStats(), [{ placement: code }]);
+
+		const recovered = nextEvent(supervisor, 'recovered');
+
+		process.kill(supervisor.host!.pid!, 'SIGKILL');
+		await recovered;
+		t.match(await supervisor.host!.getStats(), [{ placement: code }], `${placement} after a restart`);
+	}
 });
 
 t.test('the real native host is replaced, too', async (t) => {
@@ -287,7 +307,7 @@ t.test('stop() tells the host only when the workers have let go of it', async (t
 
 	supervisor.stop(released.promise);
 	// It still answers.
-	t.same(await host!.getStats(), []);
+	t.match(await host!.getStats(), [{ workerPid: 0 }]);
 	released.resolve();
 	t.same(await inTime('its end', host!.exited), { code: 0, signal: null });
 });

@@ -5,10 +5,15 @@ import t from 'tap';
 
 import { decodeFrame } from '../../../src/control/incoming.ts';
 import { ProtocolError } from '../../../src/errors.ts';
-import { AttachmentStateChanged, Body, Counter, Envelope, HostStats, InstanceStats, Log } from '../../../src/generated/control.js';
+import { AttachmentStateChanged, Body, Counter, Envelope, HostStats, InstanceStats, Log, Placement } from '../../../src/generated/control.js';
 import { failure, frameOf, ok, stats, welcome } from '../../helpers/worker-messages.ts';
 
 const withoutPrefix = (frame: Uint8Array): Uint8Array => frame.subarray(4);
+
+/** Of worker 1, with 5 packets; what its plugin counts and the reason for its placement were written before. */
+function instance(b: flatbuffers.Builder, counters: flatbuffers.Offset, reason: flatbuffers.Offset = 0): flatbuffers.Offset {
+	return InstanceStats.createInstanceStats(b, 1, 0, 5n, 0n, 0n, 0n, 0n, counters, Placement.Isolated, reason, 7n, 3, 8n, 9n);
+}
 
 t.test('messages become plain objects', async (t) => {
 	t.match(decodeFrame(withoutPrefix(welcome(7, 1, 2, 4711, '3.27.1'))), {
@@ -25,11 +30,31 @@ t.test('a counter past what a number can express exactly stays at the largest th
 	const frame = frameOf(1, Body.HostStats, (b) => {
 		const counters = InstanceStats.createCountersVector(b, [Counter.createCounter(b, b.createString('many'), 2n ** 64n - 1n)]);
 
-		return HostStats.createHostStats(b, HostStats.createInstancesVector(b, [InstanceStats.createInstanceStats(b, 1, 0, 5n, 0n, 0n, 0n, 0n, counters)]));
+		return HostStats.createHostStats(b, HostStats.createInstancesVector(b, [instance(b, counters)]));
 	});
 
 	t.match(decodeFrame(withoutPrefix(frame)), {
 		body: { instances: [{ packets: 5, counters: new Map([['many', Number.MAX_SAFE_INTEGER]]) }] },
+	});
+});
+
+t.test('an instance says where its thread runs; of an older host that is not known', async (t) => {
+	const frame = frameOf(1, Body.HostStats, (b) => {
+		const reason = b.createString('the plugin takes 200 µs a packet');
+		const told = instance(b, InstanceStats.createCountersVector(b, []), reason);
+
+		InstanceStats.startInstanceStats(b);
+
+		return HostStats.createHostStats(b, HostStats.createInstancesVector(b, [told, InstanceStats.endInstanceStats(b)]));
+	});
+
+	t.match(decodeFrame(withoutPrefix(frame)), {
+		body: {
+			instances: [
+				{ placement: Placement.Isolated, placementReason: 'the plugin takes 200 µs a packet', placementMoves: 7, cpu: 3, sleeps: 8, spins: 9 },
+				{ placement: Placement.None, placementReason: '', placementMoves: 0, cpu: -1, sleeps: 0, spins: 0 },
+			],
+		},
 	});
 });
 
@@ -72,9 +97,18 @@ t.test('a frame whose offsets all lead to one long vector is refused', async (t)
 	const frame = frameOf(1, Body.HostStats, (b) => {
 		const counter = Counter.createCounter(b, b.createString('x'.repeat(1_000)), 1n);
 		const counters = InstanceStats.createCountersVector(b, new Array<number>(1_000).fill(counter));
-		const instance = InstanceStats.createInstanceStats(b, 1, 0, 0n, 0n, 0n, 0n, 0n, counters);
 
-		return HostStats.createHostStats(b, HostStats.createInstancesVector(b, new Array<number>(1_000).fill(instance)));
+		return HostStats.createHostStats(b, HostStats.createInstancesVector(b, new Array<number>(1_000).fill(instance(b, counters))));
+	});
+
+	t.throws(() => decodeFrame(withoutPrefix(frame)), { name: 'ProtocolError', message: /claims to hold more/ });
+});
+
+t.test('a frame whose offsets all lead to one long reason is refused', async (t) => {
+	const frame = frameOf(1, Body.HostStats, (b) => {
+		const told = instance(b, InstanceStats.createCountersVector(b, []), b.createString('x'.repeat(10_000)));
+
+		return HostStats.createHostStats(b, HostStats.createInstancesVector(b, new Array<number>(1_000).fill(told)));
 	});
 
 	t.throws(() => decodeFrame(withoutPrefix(frame)), { name: 'ProtocolError', message: /claims to hold more/ });
