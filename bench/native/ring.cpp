@@ -100,7 +100,7 @@ class Worker {
 
   void TellPeer() {
     ownLink_.CountPublication(0);
-    mustBe(!peerLink_.IsAsleep(), "the peer never sleeps");
+    mustBe(!peerLink_.TakeSleep(), "the peer never sleeps");
   }
 
   void AwaitVerdict(uint64_t ticket) {
@@ -147,7 +147,7 @@ class Host {
         verdicts_.Publish();
         if constexpr (waking == Waking::Yes) {
           ownLink_.CountPublication(0);
-          mustBe(!peerLink_.IsAsleep(), "the peer never sleeps");
+          mustBe(!peerLink_.TakeSleep(), "the peer never sleeps");
         }
         packets_.Release(packetsConsumed_);
       }

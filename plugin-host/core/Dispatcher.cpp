@@ -1,13 +1,12 @@
 #include "Dispatcher.hpp"
 
 #include "AlternateStack.hpp"
+#include "Clock.hpp"
 #include "Instance.hpp"
 #include "Ticker.hpp"
+#include "WorkerWait.hpp"
 
 #include <poll.h>
-#include <algorithm>
-#include <array>
-#include <mph/shm/Link.hpp>
 #include <utility>
 
 namespace mph::host {
@@ -137,56 +136,43 @@ void Dispatcher::ServeWorker(const WorkerAddress& address, Instance& instance, T
 }
 
 Farewell Dispatcher::ServeUntilEnd(WorkerConnection& connection, Ticker& ticker) {
+  ThreadPlacement placement(settings_.placement, connection.WorkerLink(), connection.OwnLink(), placementReport_);
+  WorkerWait wait(connection, placement, wakeup_, isStopping_, stats_);
   // Offers may have come along with the Welcome.
   bool mayHaveControl = true;
   uint32_t turn = 0;
+  auto now = MonotonicNs();
 
   while (!IsStopping()) {
     if (mayHaveControl && connection.ReceiveControl() == WorkerConnection::ControlResult::Closed) {
       return Farewell::Silent;
     }
 
+    const auto packetsBefore = stats_.packets.Read();
     const auto served = connection.Serve();
+
+    if (const auto packets = stats_.packets.Read() - packetsBefore; packets != 0) {
+      const auto began = std::exchange(now, MonotonicNs());
+
+      placement.OnServed(packets, began, now);
+    }
+
     const bool isTimeToLook = ++turn % TurnsBetweenLooks == 0;
 
-    mayHaveControl = (served != ServeResult::More && Sleep(connection, ticker, served == ServeResult::Stalled)) || isTimeToLook;
+    mayHaveControl = isTimeToLook;
+    if (served != ServeResult::More) {
+      const auto tickMs = ticker.MsUntilDue();
+
+      mayHaveControl |= wait.Wait(now, served == ServeResult::Stalled && tickMs != 0 ? StalledMs : tickMs);
+      now = MonotonicNs();
+      placement.OnAwake(now);
+    }
     if (served != ServeResult::More || isTimeToLook) {
       ticker.TickIfDue();
     }
   }
 
   return Farewell::Answer;
-}
-
-// Blocks until there is something to do; returns at once when there is. True: the control socket has something.
-bool Dispatcher::Sleep(WorkerConnection& connection, const Ticker& ticker, bool isStalled) {
-  enum : size_t { Control, Doorbell, OwnWakeup, Count };
-
-  // poll() leaves out descriptors below 0.
-  std::array<pollfd, Count> fds{};
-
-  fds[Control] = {connection.ControlFd(), POLLIN, 0};
-  fds[Doorbell] = {connection.DoorbellFd(), POLLIN, 0};
-  fds[OwnWakeup] = {wakeup_.Fd(), POLLIN, 0};
-
-  const auto block = [&] {
-    const auto tickMs = ticker.MsUntilDue();
-
-    poll(fds.data(), fds.size(), isStalled && tickMs != 0 ? StalledMs : tickMs);
-  };
-
-  shm::SleepUnless(
-      connection.OwnLink(), [&] { return connection.HasPublications(); }, block);
-
-  // Before the rings are read: what is published from here on rings again.
-  if (fds[Doorbell].revents != 0) {
-    connection.ResetDoorbell();
-  }
-  if (fds[OwnWakeup].revents != 0) {
-    wakeup_.Reset();
-  }
-
-  return fds[Control].revents != 0;
 }
 
 }  // namespace mph::host

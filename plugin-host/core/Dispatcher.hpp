@@ -3,9 +3,11 @@
 
 #include "Counters.hpp"
 #include "Error.hpp"
+#include "PlacementPolicy.hpp"
 #include "PluginLibrary.hpp"
 #include "ServedRing.hpp"
 #include "ServingStats.hpp"
+#include "ThreadPlacement.hpp"
 #include "Wakeup.hpp"
 #include "WorkerConnection.hpp"
 #include "WorkerHandshake.hpp"
@@ -56,6 +58,7 @@ class Dispatcher {
     std::string pluginId;
     std::string config;
     uint32_t shard{0};
+    PlacementSetting placement{PlacementSetting::Auto};
   };
 
   // Starts the thread, which creates the instance. Library and listener outlive the dispatcher. [main]
@@ -75,6 +78,7 @@ class Dispatcher {
 
   // [any]
   const ServingStats& Stats() const { return stats_; }
+  const PlacementReport& Placed() const { return placementReport_; }
   const Counters& PluginCounters() const { return counters_; }
   uint32_t Shard() const { return settings_.shard; }
 
@@ -84,7 +88,6 @@ class Dispatcher {
   std::optional<WorkerAddress> AwaitOrder(Ticker& ticker);
   void ServeWorker(const WorkerAddress& address, Instance& instance, Ticker& ticker);
   ServedRing::Farewell ServeUntilEnd(WorkerConnection& connection, Ticker& ticker);
-  bool Sleep(WorkerConnection& connection, const Ticker& ticker, bool isStalled);
   std::optional<WorkerAddress> TakeOrder();
   bool IsStopping() const { return isStopping_.load(std::memory_order_relaxed); }
 
@@ -94,6 +97,7 @@ class Dispatcher {
 
   Wakeup wakeup_;
   ServingStats stats_;
+  PlacementReport placementReport_;
   Counters counters_;
   // [instance thread]
   Stage stage_{Stage::Creating};

@@ -86,6 +86,7 @@ class Host : private Dispatcher::Listener {
 
   std::string pluginId_;
   std::string config_;
+  PlacementSetting placement_{PlacementSetting::Auto};
   std::optional<PluginLibrary> library_;
   // LoadPlugin was answered with PluginLoaded.
   bool isLoaded_{false};

@@ -12,6 +12,23 @@ namespace mph::host {
 
 using Mph::Control::Body;
 using Mph::Control::ErrorCode;
+using Mph::Control::Placement;
+
+namespace {
+
+// What a later library may know and this host does not is decided by what it sees.
+PlacementSetting SettingOf(Placement placement) {
+  switch (placement) {
+    case Placement::Shared:
+      return PlacementSetting::Shared;
+    case Placement::Isolated:
+      return PlacementSetting::Isolated;
+    default:
+      return PlacementSetting::Auto;
+  }
+}
+
+}  // namespace
 
 void Host::HandleRequest(const Mph::Control::Envelope& envelope) {
   const auto request = envelope.id();
@@ -63,6 +80,7 @@ void Host::LoadPlugin(uint32_t request, const Mph::Control::LoadPlugin& message)
     // JSON, in any case.
     config_ = "{}";
   }
+  placement_ = SettingOf(message.placement());
 
   // Whether it can be created is known here and not at the first worker, which then takes this instance.
   StartWorker(request);
@@ -116,6 +134,7 @@ void Host::SendStats(uint32_t request) {
 
   for (const auto& worker : workers_) {
     const auto& stats = worker.dispatcher->Stats();
+    const auto placed = worker.dispatcher->Placed().Read();
     auto values = worker.dispatcher->PluginCounters().Read();
 
     // Names of the host's own: a plugin's have no dot by custom.
@@ -131,14 +150,19 @@ void Host::SendStats(uint32_t request) {
     }
     instances.push_back(Mph::Control::CreateInstanceStats(builder, worker.pid, worker.dispatcher->Shard(), stats.packets.Read(),
                                                           stats.batches.Read(), stats.verdicts.Read(), stats.events.Read(),
-                                                          stats.doorbellsRung.Read(), builder.CreateVector(counters)));
+                                                          stats.doorbellsRung.Read(), builder.CreateVector(counters),
+                                                          !placed.isPlaced                ? Placement::None
+                                                          : placed.place == Place::Shared ? Placement::Shared
+                                                                                          : Placement::Isolated,
+                                                          builder.CreateString(placed.reason), placed.moves, placed.cpu,
+                                                          stats.sleeps.Read(), stats.spins.Read()));
   }
   app_.Post(MakeFrame(builder, request, Mph::Control::CreateHostStats(builder, builder.CreateVector(instances))));
 }
 
 Host::Worker& Host::StartWorker(uint32_t request) {
   Dispatcher::Listener& listener = *this;
-  auto dispatcher = std::make_unique<Dispatcher>(*library_, Dispatcher::Settings{pluginId_, config_, 0}, listener);
+  auto dispatcher = std::make_unique<Dispatcher>(*library_, Dispatcher::Settings{pluginId_, config_, 0, placement_}, listener);
 
   return workers_.emplace_back(Worker{.dispatcher = std::move(dispatcher), .request = request});
 }

@@ -78,7 +78,7 @@ void RingTable::Announce(ServedRing& ring) {
     return;
   }
   own_.CountPublication(ring.Number());
-  if (worker_.IsAsleep()) {
+  if (worker_.TakeSleep()) {
     stats_.doorbellsRung.Add(1);
     // A bell that was rung already does; that the worker is gone its socket tells.
     static_cast<void>(shm::RingDoorbell(workerDoorbell_));

@@ -52,7 +52,7 @@ class RingTable {
   void MarkChanged();
   void MarkReady(uint32_t number);
 
-  const shm::LinkReader worker_;
+  shm::LinkReader worker_;
   shm::PublicationWatch watch_;
   shm::LinkWriter own_;
   const int workerDoorbell_;

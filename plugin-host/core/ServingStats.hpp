@@ -23,6 +23,9 @@ struct ServingStats {
   Tally verdicts;
   Tally events;
   Tally doorbellsRung;
+  // How often the thread went to sleep, and how often it found something while it spun instead.
+  Tally sleeps;
+  Tally spins;
 
   // Packets that the plugin did not get, since the worker had resolved them by policy already.
   Tally skipped;

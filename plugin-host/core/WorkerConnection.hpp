@@ -31,10 +31,10 @@ class WorkerConnection {
   // Takes in and follows the worker's messages. Throws Error when the worker sends what a worker does not send.
   [[nodiscard]] ControlResult ReceiveControl();
 
-  // For poll(): readable when ReceiveControl() has something to do.
+  // For epoll: readable when ReceiveControl() has something to do.
   int ControlFd() const { return links_.socket.Fd(); }
 
-  // For poll(): readable when the worker has rung. -1 when it will not ring any more.
+  // For epoll: readable when the worker has rung. -1 when it will not ring any more.
   int DoorbellFd() const { return links_.doorbell.Get(); }
 
   // After DoorbellFd() was readable, and before Serve().
@@ -43,8 +43,12 @@ class WorkerConnection {
   // The flag that makes the worker ring.
   shm::LinkWriter& OwnLink() { return ownLink_; }
 
+  // Where the worker runs.
+  shm::LinkReader WorkerLink() const { return shm::LinkReader(links_.workerLink.Data()); }
+
   // The look before going to sleep.
   bool HasPublications() const { return rings_.HasPublications(); }
+  bool HasLateVerdicts() const { return !instance_.GetLateVerdicts().IsEmpty(); }
 
   // Ends the serving of all rings. The worker is told nothing but what `farewell` says.
   void Close(ServedRing::Farewell farewell);

@@ -58,12 +58,15 @@ class FakeWorker {
   void Welcome(uint16_t protocolVersion = 1) {
     ownLink_ = shm::Segment::CreateOwned(SegmentKind::WorkerLink, 0, pid_);
     hostLink_ = shm::Segment::CreateForPeer(SegmentKind::HostLink, 0, pid_);
+    host_.emplace(std::as_const(hostLink_).Data());
     hostBell_ = shm::DoorbellPipe::Create();
     ownBell_ = shm::DoorbellPipe::Create();
 
     flatbuffers::FlatBufferBuilder builder;
 
-    SendWithFds(builder, Mph::Control::CreateWelcome(builder, protocolVersion, 1, pid_, builder.CreateString("3.27.1")),
+    SendWithFds(builder,
+                Mph::Control::CreateWelcome(builder, protocolVersion, static_cast<uint16_t>(Mph::Layout::LayoutVersion::Current), pid_,
+                                            builder.CreateString("3.27.1")),
                 {ownLink_.Fd(), hostLink_.Fd(), hostBell_.readEnd.Get(), ownBell_.writeEnd.Get()});
     hostBell_.readEnd.Reset();
     ownBell_.writeEnd.Reset();
@@ -132,21 +135,28 @@ class FakeWorker {
     shm::LinkWriter own(ownLink_.Data());
 
     own.CountPublication(ring.Number());
-    if (shm::LinkReader(hostLink_.Data()).IsAsleep()) {
+    if (host_->TakeSleep()) {
       ++doorbellsRung_;
       static_cast<void>(shm::RingDoorbell(hostBell_.writeEnd.Get()));
     }
   }
 
-  bool HostSleeps() const { return shm::LinkReader(hostLink_.Data()).IsAsleep(); }
+  bool HostSleeps() const { return host_->IsAsleep(); }
 
   void SetAsleep(bool asleep) { shm::LinkWriter(ownLink_.Data()).SetAsleep(asleep); }
+
+  // What it tells of itself: the CPU that it runs on, and how long its turns take.
+  void SetCpu(int cpu) { shm::LinkWriter(ownLink_.Data()).SetCpu(cpu); }
+  void SetTurnNs(uint32_t ns) { shm::LinkWriter(ownLink_.Data()).SetTurnNs(ns); }
+
+  // As the host tells it; -1: it does not.
+  int HostCpu() const { return host_->Cpu(); }
 
   // Whether the host has rung since the last call.
   bool WasRung() { return shm::ResetDoorbell(ownBell_.readEnd.Get()) == shm::ResetResult::Reset; }
 
   uint32_t PublishCount(const FakeRing& ring) const {
-    return shm::LinkReader(hostLink_.Data()).PublishCount(shm::PublishGroupOf(ring.Number()));
+    return host_->PublishCount(shm::PublishGroupOf(ring.Number()));
   }
 
  private:
@@ -179,6 +189,7 @@ class FakeWorker {
   std::optional<host::ControlSocket> socket_;
   shm::Segment ownLink_;
   shm::Segment hostLink_;
+  std::optional<shm::LinkReader> host_;
   shm::DoorbellPipe hostBell_;
   shm::DoorbellPipe ownBell_;
   uint64_t doorbellsRung_{0};

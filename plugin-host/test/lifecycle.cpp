@@ -248,7 +248,8 @@ void HandshakesThatFail() {
   const auto* hello = frame.envelope->body_as_Hello();
 
   tap::ok(hello != nullptr && hello->role() == Mph::Control::Role::Host && ToString(hello->token()) == "secret" &&
-              hello->pid() == static_cast<uint32_t>(host.Pid()) && hello->protocolVersion() == 1 && hello->layoutVersion() == 1,
+              hello->pid() == static_cast<uint32_t>(host.Pid()) && hello->protocolVersion() == static_cast<uint16_t>(Mph::Control::ProtocolVersion::Current) &&
+              hello->layoutVersion() == static_cast<uint16_t>(Mph::Layout::LayoutVersion::Current),
           "Hello says role, token, pid and versions");
   worker.SendFailure("that token is unknown");
   IsFailure(host.AwaitUnasked(), ErrorCode::Forbidden, "that token is unknown",
@@ -257,7 +258,7 @@ void HandshakesThatFail() {
   host.StartConnecting(worker.Pid(), worker.Path());
   worker.Accept();
   worker.Welcome(9);
-  IsFailure(host.AwaitUnasked(), ErrorCode::Version, "protocol 9 and layout 1, this host protocol 1 and layout 1",
+  IsFailure(host.AwaitUnasked(), ErrorCode::Version, "protocol 9 and layout 2, this host protocol 1 and layout 2",
             "a worker of another version is refused, with both versions");
 
   host.StartConnecting(worker.Pid(), worker.Path());

@@ -75,7 +75,7 @@ class Waking {
   // After it.
   void Tell() {
     own_.CountPublication(0);
-    if (peer_.IsAsleep()) {
+    if (peer_.TakeSleep()) {
       static_cast<void>(shm::RingDoorbell(bellOut_));
       ++rings;
     }

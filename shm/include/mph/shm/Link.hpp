@@ -4,12 +4,15 @@
 // sees its flag; for both to miss, each side's load would have to overtake its own store, which the two fences forbid.
 //
 //   sleeper                                     publisher
-//   SetAsleep(true)      flag = 1, then F1      RingProducer::Publish()   cursor (W1)
+//   SetAsleep(true)      flag odd, then F1      RingProducer::Publish()   cursor (W1)
 //   look again           counters (R3)          CountPublication()        counter (W3)
-//   still nothing: block on the doorbell        IsAsleep()                F2, then flag
+//   still nothing: block on the doorbell        TakeSleep()               F2, then flag
 //   SetAsleep(false), reset the bell, drain     if so: RingDoorbell()
 //
-// The fences are inside SetAsleep() and IsAsleep(), so that they cannot be forgotten.
+// The fences are inside SetAsleep() and TakeSleep(), so that they cannot be forgotten. The flag counts: a sleep is told from the next,
+// so that it costs one ring, however much is published before the sleeper gets a CPU.
+//
+// Beside the flag stand the CPU that its writer runs on, and how long the turns of the worker's loop take (docs/placement.md): hints.
 #pragma once
 
 #include <array>
@@ -39,19 +42,29 @@ class LinkWriter {
  public:
   explicit LinkWriter(uint8_t* segment) noexcept
       : asleep_(AtomicAt<uint32_t>(segment, Layout::LinkSegmentOffset::Asleep)),
+        cpu_(AtomicAt<uint32_t>(segment, Layout::LinkSegmentOffset::Cpu)),
+        turnNs_(AtomicAt<uint32_t>(segment, Layout::LinkSegmentOffset::TurnNs)),
         counters_(AtomicAt<uint32_t>(segment, Layout::LinkSegmentOffset::PublishCounters)) {}
 
-  // All of the following: [owner's thread].
+  // All of the following: [owner's thread]. Relaxed loads: nobody else writes here.
 
   // After SetAsleep(true) look again before you block. Clear it as soon as you are awake, or the peer goes on ringing.
   void SetAsleep(bool asleep) noexcept {
-    // Relaxed: F1 orders the 1; a late 0 costs a needless ring and no more.
-    asleep_->store(asleep ? 1 : 0, std::memory_order_relaxed);
+    const uint32_t flag = asleep_->load(std::memory_order_relaxed);
+    if ((flag % 2 != 0) == asleep) {
+      return;
+    }
+    // Relaxed: F1 orders the falling asleep; a late waking up costs a needless ring and no more.
+    asleep_->store(flag + 1, std::memory_order_relaxed);
     if (asleep) {
       // F1: the flag before the look at the counters. Pairs with F2.
       StoreLoadFence();
     }
   }
+
+  // -1: unknown.
+  void SetCpu(int cpu) noexcept { StoreHint(cpu_, static_cast<uint32_t>(cpu + 1)); }
+  void SetTurnNs(uint32_t ns) noexcept { StoreHint(turnNs_, ns); }
 
   // After Publish() of a ring with this number on the connection, before the look at the peer's flag.
   void CountPublication(uint32_t ring) noexcept {
@@ -64,7 +77,16 @@ class LinkWriter {
   }
 
  private:
+  // Unchanged, it leaves the line with the reader.
+  static void StoreHint(std::atomic<uint32_t>* hint, uint32_t value) noexcept {
+    if (hint->load(std::memory_order_relaxed) != value) {
+      hint->store(value, std::memory_order_relaxed);
+    }
+  }
+
   std::atomic<uint32_t>* asleep_;
+  std::atomic<uint32_t>* cpu_;
+  std::atomic<uint32_t>* turnNs_;
   std::atomic<uint32_t>* counters_;
 };
 
@@ -73,15 +95,25 @@ class LinkReader {
  public:
   explicit LinkReader(const uint8_t* segment) noexcept
       : asleep_(AtomicAt<uint32_t>(segment, Layout::LinkSegmentOffset::Asleep)),
+        cpu_(AtomicAt<uint32_t>(segment, Layout::LinkSegmentOffset::Cpu)),
+        turnNs_(AtomicAt<uint32_t>(segment, Layout::LinkSegmentOffset::TurnNs)),
         counters_(AtomicAt<uint32_t>(segment, Layout::LinkSegmentOffset::PublishCounters)) {}
 
-  // Whether the peer wants its doorbell rung for what was counted before. Once per batch: it is a fence.
-  [[nodiscard]] bool IsAsleep() const noexcept {
+  // Whether the peer sleeps and wants its doorbell rung for what was counted before; once per sleep. To be asked once per batch: it is a
+  // fence.
+  [[nodiscard]] bool TakeSleep() noexcept {
     // F2: cursor and counter before the look at the flag. Pairs with F1.
     StoreLoadFence();
     // Relaxed: F2 orders it, and nothing is read on its account.
-    return asleep_->load(std::memory_order_relaxed) == 1;
+    const uint32_t flag = asleep_->load(std::memory_order_relaxed);
+    return flag % 2 != 0 && std::exchange(rung_, flag) != flag;
   }
+
+  // Hints: old by the time they are read.
+  [[nodiscard]] bool IsAsleep() const noexcept { return asleep_->load(std::memory_order_relaxed) % 2 != 0; }
+  // -1: unknown.
+  [[nodiscard]] int Cpu() const noexcept { return static_cast<int>(cpu_->load(std::memory_order_relaxed)) - 1; }
+  [[nodiscard]] uint32_t TurnNs() const noexcept { return turnNs_->load(std::memory_order_relaxed); }
 
   [[nodiscard]] uint32_t PublishCount(uint32_t group) const noexcept {
     assert(group < PublishCounters);
@@ -91,7 +123,11 @@ class LinkReader {
 
  private:
   const std::atomic<uint32_t>* asleep_;
+  const std::atomic<uint32_t>* cpu_;
+  const std::atomic<uint32_t>* turnNs_;
   const std::atomic<uint32_t>* counters_;
+  // The sleep that was rung last; even: none.
+  uint32_t rung_{0};
 };
 
 // The reader's own copy of the counters: says which groups of rings to drain, and whether one may sleep. Counts wrap; only their being

@@ -2,6 +2,7 @@
 #define MS_PLUGIN_HOST_HOST_LINK_HPP
 
 #include "common.hpp"
+#include "PluginHost/BackOff.hpp"
 #include "PluginHost/ControlConnection.hpp"
 #include "PluginHost/Plugin.hpp"
 #include <mph/shm/Doorbell.hpp>
@@ -55,18 +56,47 @@ namespace PluginHost
 		void OfferRing(PluginPlace* place);
 		void WithdrawRing(PluginPlace* place);
 		PluginPlace* GetPlace(uint32_t ring) const;
-		void NotePublished(uint32_t ring)
+		void NotePublished(uint32_t ring, bool awaitsVerdict)
 		{
 			this->writer.CountPublication(ring);
 			this->published = true;
+			this->awaitsVerdict |= awaitsVerdict;
 		}
 		/**
 		 * Rings the host's doorbell if something was published since the last call and the host sleeps.
+		 *
+		 * @return Whether it was rung for packets that await a verdict.
 		 */
-		void RingIfAsleep();
+		bool RingIfAsleep();
 		void SetAsleep(bool asleep)
 		{
 			this->writer.SetAsleep(asleep);
+		}
+		/**
+		 * Where the worker runs, and how long its turns take: the host's thread places itself by that.
+		 */
+		void SetHints(int cpu, uint32_t turnNs)
+		{
+			this->writer.SetCpu(cpu);
+			this->writer.SetTurnNs(turnNs);
+		}
+		/**
+		 * On which CPU the host's thread says that it is, if it shares the worker's. -1: it has another one.
+		 */
+		int GetHostCpu() const
+		{
+			return this->reader.Cpu();
+		}
+		/**
+		 * Whether a verdict is likely to come at once: the host is awake, on another CPU, and was quick lately.
+		 */
+		bool IsPrompt()
+		{
+			return !this->reader.IsAsleep() && this->reader.Cpu() < 0 && this->promptness.MayWait();
+		}
+		void OnPromptWait(bool answered)
+		{
+			this->promptness.OnWaited(answered);
 		}
 		/**
 		 * Whether the host published in any ring since the last drain.
@@ -109,6 +139,9 @@ namespace PluginHost
 		// Groups whose drain hit its bound.
 		uint64_t unfinishedGroups{ 0 };
 		bool published{ false };
+		// Of what was published, anything.
+		bool awaitsVerdict{ false };
+		BackOff promptness;
 		bool newsSinceDoorbell{ true };
 		// In a row.
 		uint32_t idleDoorbells{ 0 };

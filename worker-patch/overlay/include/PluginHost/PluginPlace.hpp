@@ -14,6 +14,7 @@
 #include <mph/shm/Segment.hpp>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace PluginHost
@@ -105,6 +106,13 @@ namespace PluginHost
 		void OnHostGone();
 		void Withdraw();
 		/**
+		 * Waits a moment for the verdict on the packet that was published last, if it is the only one outstanding and the host is
+		 * likely to give it at once. Then nothing needs to be held.
+		 *
+		 * @return Whether the packet is accepted; nothing if the verdict is still to come.
+		 */
+		std::optional<bool> AwaitVerdict(uint64_t ticket);
+		/**
 		 * Applies at most `max` verdicts.
 		 *
 		 * @return How many records were read; `max` means that more may be there.
@@ -114,7 +122,7 @@ namespace PluginHost
 	private:
 		bool PublishPendingEvents();
 		PublishResult Claim(uint32_t recordLength, uint8_t*& record);
-		void Publish();
+		void Publish(bool awaitsVerdict);
 		void RefreshConsumed();
 		void MarkRedelivered();
 		std::vector<flatbuffers::Offset<Mph::Control::Event>> FillBufferState(

@@ -172,20 +172,26 @@ namespace PluginHost
 		return ring < this->rings.size() ? this->rings[ring] : nullptr;
 	}
 
-	void HostLink::RingIfAsleep()
+	bool HostLink::RingIfAsleep()
 	{
 		if (!this->published)
 		{
-			return;
+			return false;
 		}
 
 		this->published = false;
 
-		if (this->reader.IsAsleep())
+		const bool awaited = std::exchange(this->awaitsVerdict, false);
+
+		if (!this->reader.TakeSleep())
 		{
-			mph::shm::RingDoorbell(this->hostDoorbell.writeEnd.Get());
-			this->plugin->CountDoorbell();
+			return false;
 		}
+
+		mph::shm::RingDoorbell(this->hostDoorbell.writeEnd.Get());
+		this->plugin->CountDoorbell();
+
+		return awaited;
 	}
 
 	bool HostLink::HasNews() const

@@ -12,6 +12,7 @@
 #include "PluginHost/ProducerTap.hpp"
 #include "PluginHost/RouterTap.hpp"
 #include <mph/shm/AtomicAt.hpp>
+#include <mph/shm/Pause.hpp>
 #include <cstring> // std::memcpy()
 
 namespace PluginHost
@@ -108,7 +109,7 @@ namespace PluginHost
 
 		PacketRecord::Write(record, packet, producer, attachment.number, ticket, nowNs, deadlineNs);
 
-		Publish();
+		Publish(/*awaitsVerdict*/ ticket != 0);
 
 		return PublishResult::OK;
 	}
@@ -352,6 +353,64 @@ namespace PluginHost
 		this->epoch.reset();
 	}
 
+	std::optional<bool> PluginPlace::AwaitVerdict(uint64_t ticket)
+	{
+		// About what it costs to hold a packet and to release it later.
+		static constexpr uint64_t MaxWaitNs{ 2000 };
+		static constexpr size_t LooksPerClock{ 8 };
+
+		// With others outstanding the next verdict may be one of theirs.
+		if (!this->epoch || !this->link || this->tickets.GetSize() != 1 || !this->link->IsPrompt())
+		{
+			return std::nullopt;
+		}
+
+		auto& verdicts     = this->epoch->verdicts;
+		const auto untilNs = uv_hrtime() + MaxWaitNs;
+		mph::shm::RingConsumer::RecordView view{};
+		std::optional<bool> accept;
+
+		do
+		{
+			auto result = verdicts.Peek(view);
+
+			for (size_t look{ 1 }; result == mph::shm::RingConsumer::PeekResult::Empty && look < LooksPerClock;
+			     ++look)
+			{
+				mph::shm::Pause();
+				result = verdicts.Peek(view);
+			}
+
+			if (result == mph::shm::RingConsumer::PeekResult::Empty)
+			{
+				continue;
+			}
+
+			// Whatever is not the verdict waits for DrainVerdicts(), which knows what to make of it.
+			Layout::VerdictRecord record;
+
+			if (
+			  result == mph::shm::RingConsumer::PeekResult::Ok &&
+			  view.header.type() == Layout::RecordType::Verdict && view.header.length() == sizeof(record) &&
+			  mph::shm::CopyRecord(view, record) && record.ticket() == ticket &&
+			  (record.verdict() == Layout::Verdict::Accept || record.verdict() == Layout::Verdict::Drop))
+			{
+				accept = record.verdict() == Layout::Verdict::Accept;
+
+				verdicts.Consume(view);
+				verdicts.Release(
+				  CursorAt(this->packetSegment, Layout::PacketSegmentOffset::VerdictConsumerCursor));
+				this->plugin->CountVerdict();
+			}
+
+			break;
+		} while (uv_hrtime() < untilNs);
+
+		this->link->OnPromptWait(accept.has_value());
+
+		return accept;
+	}
+
 	size_t PluginPlace::DrainVerdicts(size_t max)
 	{
 		MS_TRACE();
@@ -466,7 +525,7 @@ namespace PluginHost
 			std::memcpy(record, std::addressof(header), sizeof(header));
 			std::memcpy(record + sizeof(header), table.data(), table.size());
 
-			Publish();
+			Publish(/*awaitsVerdict*/ false);
 
 			this->pendingEvents.pop_front();
 		}
@@ -509,18 +568,20 @@ namespace PluginHost
 		return PublishResult::FULL;
 	}
 
-	void PluginPlace::Publish()
+	void PluginPlace::Publish(bool awaitsVerdict)
 	{
 		this->packets.Commit();
-		this->walk.Push(this->packets.Position());
 		this->packets.Publish();
-
-		++this->published;
 
 		if (this->link)
 		{
-			this->link->NotePublished(this->ring);
+			this->link->NotePublished(this->ring, awaitsVerdict);
 		}
+
+		// The host is at work already.
+		this->walk.Push(this->packets.Position());
+
+		++this->published;
 	}
 
 	/**

@@ -365,9 +365,30 @@ namespace PluginHost
 				const auto deadlineNs = nowNs + attachment.deadlineNs;
 
 				if (
-				  ticket != 0 &&
-				  place->PublishPacket(packet, *this->info, attachment, ticket, nowNs, deadlineNs) ==
+				  ticket == 0 ||
+				  place->PublishPacket(packet, *this->info, attachment, ticket, nowNs, deadlineNs) !=
 				    PluginPlace::PublishResult::OK)
+				{
+					// Ring or table is full.
+					if (ticket != 0)
+					{
+						tickets.Release(ticket);
+					}
+
+					// Keeping order behind a full queue would hold without bound.
+					const bool accept = isAccept(attachment.onOverflow) && stage.queue.size() < MaxQueue;
+
+					++(accept ? attachment.counters.overflowAccepted : attachment.counters.overflowDropped);
+					dropped = !accept;
+				}
+				else if (const auto accept = stage.queue.empty() ? place->AwaitVerdict(ticket) : std::nullopt)
+				{
+					tickets.Release(ticket);
+					attachment.holdHistogram.Add(uv_hrtime() - nowNs);
+					count(attachment, Cause::VERDICT, *accept);
+					dropped = !*accept;
+				}
+				else
 				{
 					// Cloned only now: a clone takes the packet's payload descriptor with it, so there is no way back.
 					if (!held)
@@ -391,18 +412,6 @@ namespace PluginHost
 
 					return held;
 				}
-
-				// Ring or table is full.
-				if (ticket != 0)
-				{
-					tickets.Release(ticket);
-				}
-
-				// Keeping order behind a full queue would hold without bound.
-				const bool accept = isAccept(attachment.onOverflow) && stage.queue.size() < MaxQueue;
-
-				++(accept ? attachment.counters.overflowAccepted : attachment.counters.overflowDropped);
-				dropped = !accept;
 			}
 		}
 

@@ -4,9 +4,11 @@
 #include "PluginHost/VerdictPump.hpp"
 #include "DepLibUV.hpp"
 #include "Logger.hpp"
+#include "PluginHost/BackOff.hpp"
 #include "PluginHost/Control.hpp"
 #include "PluginHost/HostLink.hpp"
 #include <mph/shm/Link.hpp>
+#include <sched.h>
 #include <uv.h>
 #include <vector>
 
@@ -18,6 +20,10 @@ namespace PluginHost::VerdictPump
 	static constexpr size_t MaxVerdictsPerTurn{ 2048 };
 	// How often a turn looks again before it leaves the rest to the next one.
 	static constexpr int MaxRounds{ 4 };
+	// A yield that took longer did not go to a light host alone.
+	static constexpr uint64_t MaxYieldNs{ 100000 };
+	// A worker whose turns take longer has no time to give away.
+	static constexpr uint32_t MaxTurnNsToYield{ 1000000 };
 
 	namespace
 	{
@@ -28,6 +34,10 @@ namespace PluginHost::VerdictPump
 			uv_timer_t timer{};
 			std::vector<HostLink*> links;
 			bool asleep{ false };
+			uint64_t awakeSinceNs{ 0 };
+			// Smoothed.
+			uint32_t turnNs{ 0 };
+			BackOff yields;
 			// 0: not armed.
 			uint64_t armedForNs{ 0 };
 			int openHandles{ 3 };
@@ -101,9 +111,66 @@ namespace PluginHost::VerdictPump
 			}
 		}
 
+		/**
+		 * What hosts go by when they place their threads.
+		 *
+		 * @return The CPU that this runs on.
+		 */
+		int tellHints()
+		{
+			const int cpu = sched_getcpu();
+
+			if (!pump->asleep && pump->awakeSinceNs != 0)
+			{
+				const auto turnNs =
+				  std::min<uint64_t>(uv_hrtime() - pump->awakeSinceNs, std::numeric_limits<int32_t>::max());
+
+				pump->turnNs = pump->turnNs - (pump->turnNs / 8) + static_cast<uint32_t>(turnNs / 8);
+			}
+
+			for (auto* link : pump->links)
+			{
+				link->SetHints(cpu, pump->turnNs);
+			}
+
+			return cpu;
+		}
+
+		/**
+		 * @return Whether a host that waits for this very CPU was rung for packets that await its verdict.
+		 */
+		bool ringHosts(int cpu)
+		{
+			bool waitsForUs{ false };
+
+			for (auto* link : pump->links)
+			{
+				if (link->RingIfAsleep() && link->GetHostCpu() == cpu)
+				{
+					waitsForUs = true;
+				}
+			}
+
+			return waitsForUs;
+		}
+
+		/**
+		 * Lets a host that was rung on this CPU answer now, instead of going through epoll and being rung by it.
+		 */
+		void yieldToHost()
+		{
+			const auto beforeNs = uv_hrtime();
+
+			sched_yield();
+
+			pump->yields.OnWaited(uv_hrtime() - beforeNs <= MaxYieldNs);
+		}
+
 		void turn()
 		{
 			bool more{ false };
+			bool yielded{ false };
+			const int cpu = tellHints();
 
 			// Drain, ring, arm, look again: what was published before the flag was seen is found here, what comes after it rings.
 			for (int round{ 0 }; round < MaxRounds; ++round)
@@ -112,9 +179,13 @@ namespace PluginHost::VerdictPump
 				more = drainLinks();
 				cutOffCondemned();
 
-				for (auto* link : pump->links)
+				if (
+				  ringHosts(cpu) && !yielded && pump->turnNs <= MaxTurnNsToYield && pump->yields.MayWait())
 				{
-					link->RingIfAsleep();
+					yielded = true;
+					yieldToHost();
+
+					continue;
 				}
 
 				if (more)
@@ -222,7 +293,8 @@ namespace PluginHost::VerdictPump
 			return;
 		}
 
-		pump->asleep = false;
+		pump->asleep       = false;
+		pump->awakeSinceNs = uv_hrtime();
 
 		for (auto* link : pump->links)
 		{

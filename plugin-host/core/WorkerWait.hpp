@@ -1,0 +1,41 @@
+// How a dispatch thread waits for its worker: it spins while packets come close together and the CPU is its own, and sleeps otherwise.
+#pragma once
+
+#include "ServingStats.hpp"
+#include "ThreadPlacement.hpp"
+#include "Wakeup.hpp"
+#include "WorkerConnection.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <mph/shm/UniqueFd.hpp>
+
+namespace mph::host {
+
+// [instance thread]
+class WorkerWait {
+ public:
+  // `isStopping` ends a spin; a sleep is ended by the wakeup. Throws Error when the kernel has no descriptor left.
+  WorkerWait(WorkerConnection& connection, ThreadPlacement& placement, Wakeup& wakeup, const std::atomic<bool>& isStopping,
+             ServingStats& stats);
+
+  WorkerWait(const WorkerWait&) = delete;
+  WorkerWait& operator=(const WorkerWait&) = delete;
+
+  // Until there is something to do; returns at once when there is. `timeoutMs`: -1 waits for ever. True: the control socket has something.
+  bool Wait(uint64_t nowNs, int timeoutMs);
+
+ private:
+  bool Spin(uint64_t nowNs, uint64_t forNs);
+  bool Sleep(int timeoutMs);
+
+  WorkerConnection& connection_;
+  ThreadPlacement& placement_;
+  Wakeup& wakeup_;
+  const std::atomic<bool>& isStopping_;
+  ServingStats& stats_;
+  shm::UniqueFd epoll_;
+  uint32_t sleepsSinceReset_{0};
+};
+
+}  // namespace mph::host
