@@ -118,8 +118,9 @@ class HostUnderTest {
   }
 
   // Requires that it works.
-  void Load(const std::string& plugin, const std::string& config = "{}") {
-    const auto answer = TryLoad(Plugin(plugin), config);
+  void Load(const std::string& plugin, const std::string& config = "{}",
+            Mph::Control::Placement placement = Mph::Control::Placement::Auto) {
+    const auto answer = TryLoad(Plugin(plugin), config, placement);
 
     if (const auto* failure = answer.envelope->body_as_Failure()) {
       tap::comment(ToString(failure->message()));
@@ -127,10 +128,10 @@ class HostUnderTest {
     Require(answer.envelope->body_as_PluginLoaded() != nullptr, "the plugin is loaded");
   }
 
-  Frame TryLoad(const std::string& file, const std::string& config) {
+  Frame TryLoad(const std::string& file, const std::string& config, Mph::Control::Placement placement = Mph::Control::Placement::Auto) {
     return Ask([&](auto& builder) {
       return Mph::Control::CreateLoadPlugin(builder, builder.CreateString("plugin-1"), builder.CreateString(file),
-                                            builder.CreateString(config));
+                                            builder.CreateString(config), placement);
     });
   }
 

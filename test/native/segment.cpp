@@ -148,16 +148,17 @@ static void testOpen() {
   };
   const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL | F_SEAL_FUTURE_WRITE;
   const auto magic = static_cast<uint32_t>(Layout::SegmentMagic::Value);
+  const auto version = static_cast<uint16_t>(Layout::LayoutVersion::Current);
 
-  refused(forged({magic, 1, Kind::Packet, 0, RingSize, Pid}, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL).Get(), Kind::Packet, RingSize,
+  refused(forged({magic, version, Kind::Packet, 0, RingSize, Pid}, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL).Get(), Kind::Packet, RingSize,
           "not sealed", "a packet segment that others may write is refused");
-  refused(forged({magic, 1, Kind::Packet, 0, RingSize, Pid}, F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL).Get(), Kind::Packet, RingSize,
+  refused(forged({magic, version, Kind::Packet, 0, RingSize, Pid}, F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL).Get(), Kind::Packet, RingSize,
           "not sealed", "a segment that may shrink is refused");
-  refused(forged({magic + 1, 1, Kind::Packet, 0, RingSize, Pid}, seals).Get(), Kind::Packet, RingSize, "magic",
+  refused(forged({magic + 1, version, Kind::Packet, 0, RingSize, Pid}, seals).Get(), Kind::Packet, RingSize, "magic",
           "another magic number is refused");
   refused(forged({magic, 99, Kind::Packet, 0, RingSize, Pid}, seals).Get(), Kind::Packet, RingSize, "version 99",
           "another layout version is refused with both versions");
-  refused(forged({magic, 1, Kind::Packet, 0, RingSize * 2, Pid}, seals).Get(), Kind::Packet, RingSize, "ring size",
+  refused(forged({magic, version, Kind::Packet, 0, RingSize * 2, Pid}, seals).Get(), Kind::Packet, RingSize, "ring size",
           "another ring size in the header is refused");
 
   std::array<int, 2> ends{};
