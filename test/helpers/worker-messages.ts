@@ -57,9 +57,17 @@ export const hostStateChanged = (pluginId: string, hostPid: number, connected: b
 /** Of plugins only how many verdicts they gave. */
 export const stats = (id: number, verdicts: ReadonlyMap<string, number>): Uint8Array =>
 	frameOf(id, Body.Stats, (b) => {
-		const plugins = [...verdicts].map(([pluginId, count]) =>
-			PluginStats.createPluginStats(b, b.createString(pluginId), true, 1, BigInt(count), 0n, 0n, 0n, 0n, 0),
-		);
+		const plugins = [...verdicts].map(([pluginId, count]) => {
+			const id = b.createString(pluginId);
+
+			PluginStats.startPluginStats(b);
+			PluginStats.addPluginId(b, id);
+			PluginStats.addConnected(b, true);
+			PluginStats.addHostPid(b, 1);
+			PluginStats.addVerdicts(b, BigInt(count));
+
+			return PluginStats.endPluginStats(b);
+		});
 
 		return Stats.createStats(
 			b,
