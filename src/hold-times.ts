@@ -1,9 +1,11 @@
 // Percentiles of how long packets were held, from the worker's histogram: nanoseconds, log-linear, 8 buckets per power of two
-// (docs/control-protocol.md). A percentile is the upper bound of its bucket, hence at most an eighth too high and never too low.
+// (docs/control-protocol.md). Within a bucket packets are taken as spread evenly, so a percentile is at most an eighth off, and much less
+// where many packets were held.
 
 /** In microseconds. All 0 when nothing was held yet. */
 export type HoldTimes = {
 	readonly count: number;
+	readonly mean: number;
 	readonly p50: number;
 	readonly p90: number;
 	readonly p99: number;
@@ -24,35 +26,48 @@ export function upperBoundOfBucket(index: number): number {
 	return (bucketsPerPower + (index % bucketsPerPower) + 1) * width;
 }
 
-/** Trailing buckets that are 0 may be missing. */
-export function holdTimesOf(histogram: readonly number[]): HoldTimes {
-	const count = histogram.reduce((sum, bucket) => sum + bucket, 0);
+/** What a worker counts of an attachment. Trailing buckets that are 0 may be missing. */
+export type RawHolds = { readonly holdHistogram: readonly number[]; readonly holdSumNs: number };
+
+export function holdTimesOf({ holdHistogram, holdSumNs }: RawHolds): HoldTimes {
+	const count = holdHistogram.reduce((sum, bucket) => sum + bucket, 0);
 	const percentile = (share: number): number => {
 		// The rank of the packet that is asked for, counted from 1.
 		let rank = Math.ceil(count * share);
 
-		for (const [index, bucket] of histogram.entries()) {
-			rank -= bucket;
-			if (rank <= 0 && bucket > 0) {
-				return upperBoundOfBucket(index) / 1000;
+		for (const [index, bucket] of holdHistogram.entries()) {
+			if (rank <= bucket && bucket > 0) {
+				const from = index === 0 ? 0 : upperBoundOfBucket(index - 1);
+
+				return (from + ((upperBoundOfBucket(index) - from) * rank) / bucket) / 1000;
 			}
+			rank -= bucket;
 		}
 
 		return 0;
 	};
 
-	return { count, p50: percentile(0.5), p90: percentile(0.9), p99: percentile(0.99), max: percentile(1) };
+	return {
+		count,
+		mean: count === 0 ? 0 : holdSumNs / count / 1000,
+		p50: percentile(0.5),
+		p90: percentile(0.9),
+		p99: percentile(0.99),
+		max: percentile(1),
+	};
 }
 
-/** The histogram of what was held by several attachments together. */
-export function sumOfHistograms(histograms: Iterable<readonly number[]>): number[] {
-	const sum: number[] = [];
+/** What was held by several attachments together. */
+export function sumOfHolds(holds: Iterable<RawHolds>): RawHolds {
+	const holdHistogram: number[] = [];
+	let holdSumNs = 0;
 
-	for (const histogram of histograms) {
-		for (const [index, bucket] of histogram.entries()) {
-			sum[index] = (sum[index] ?? 0) + bucket;
+	for (const hold of holds) {
+		for (const [index, bucket] of hold.holdHistogram.entries()) {
+			holdHistogram[index] = (holdHistogram[index] ?? 0) + bucket;
 		}
+		holdSumNs += hold.holdSumNs;
 	}
 
-	return sum;
+	return { holdHistogram, holdSumNs };
 }

@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import type { RawAttachmentStats, RawInstanceStats, RawPluginStats, RawRingStats } from './control/incoming.ts';
 import { Placement as PlacementCode } from './generated/control.js';
 import type { HoldTimes } from './hold-times.ts';
-import { holdTimesOf, sumOfHistograms } from './hold-times.ts';
+import { holdTimesOf, sumOfHolds } from './hold-times.ts';
 import type { Placement } from './options.ts';
 
 /** Every packet that the attachment selected ends in exactly one of the counters up to `closedFreed`, or is held. */
@@ -56,6 +56,8 @@ export type PluginInWorkerStats = {
 	readonly workerPid: number;
 	readonly connected: boolean;
 	readonly verdicts: number;
+	/** Of the verdicts: those that came within the two microseconds for which the worker waits for a host that is awake on another CPU. */
+	readonly promptVerdicts: number;
 	/** Verdicts for packets that nobody waited for any more. */
 	readonly spuriousVerdicts: number;
 	/** Records or cursors of a host that the worker refused. */
@@ -145,9 +147,9 @@ const placementNames: ReadonlyMap<PlacementCode, Exclude<Placement, 'auto'>> = n
 ]);
 
 export function attachmentStatsOf(raw: RawAttachmentStats, workerPid: number): AttachmentStats {
-	const { holdHistogram, pluginId: _, ...counters } = raw;
+	const { holdHistogram, holdSumNs, pluginId: _, ...counters } = raw;
 
-	return { ...counters, workerPid, holdMicros: holdTimesOf(holdHistogram) };
+	return { ...counters, workerPid, holdMicros: holdTimesOf(raw) };
 }
 
 export function pluginStatsOf(
@@ -167,7 +169,7 @@ export function pluginStatsOf(
 		instances: instances.map(instanceStatsOf),
 		attachments: attachments.map(({ raw, workerPid }) => attachmentStatsOf(raw, workerPid)),
 		rings: snapshots.flatMap(({ workerPid, rings }) => rings.filter(isOurs).map(({ pluginId: _, ...ring }) => ({ workerPid, ...ring }))),
-		holdMicros: holdTimesOf(sumOfHistograms(attachments.map(({ raw }) => raw.holdHistogram))),
+		holdMicros: holdTimesOf(sumOfHolds(attachments.map(({ raw }) => raw))),
 	};
 }
 

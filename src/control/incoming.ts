@@ -80,6 +80,7 @@ export type RawAttachmentStats = {
 	readonly closedFreed: number;
 	readonly held: number;
 	readonly holdHistogram: readonly number[];
+	readonly holdSumNs: number;
 };
 
 export type RawRingStats = {
@@ -98,6 +99,7 @@ export type RawPluginStats = {
 	readonly connected: boolean;
 	readonly hostPid: number;
 	readonly verdicts: number;
+	readonly promptVerdicts: number;
 	readonly spuriousVerdicts: number;
 	readonly strikes: number;
 	readonly doorbellsRung: number;
@@ -266,6 +268,7 @@ class BodyDecoder {
 			closedFreed: toNumber(stats.closedFreed()),
 			held: stats.held(),
 			holdHistogram: this.#vector(stats.holdHistogramLength(), (index) => stats.holdHistogram(index)).map(toNumber),
+			holdSumNs: toNumber(stats.holdSumNs()),
 		};
 	}
 
@@ -288,6 +291,7 @@ class BodyDecoder {
 			connected: stats.connected(),
 			hostPid: stats.hostPid(),
 			verdicts: toNumber(stats.verdicts()),
+			promptVerdicts: toNumber(stats.promptVerdicts()),
 			spuriousVerdicts: toNumber(stats.spuriousVerdicts()),
 			strikes: toNumber(stats.strikes()),
 			doorbellsRung: toNumber(stats.doorbellsRung()),

@@ -21,6 +21,12 @@ namespace PluginHost
 		void Add(uint64_t ns)
 		{
 			++this->counts[BucketOf(ns)];
+			this->sumNs += ns;
+		}
+
+		uint64_t GetSumNs() const
+		{
+			return this->sumNs;
 		}
 
 		/**
@@ -54,6 +60,7 @@ namespace PluginHost
 
 	private:
 		std::array<uint64_t, Buckets> counts{};
+		uint64_t sumNs{ 0 };
 	};
 } // namespace PluginHost
 

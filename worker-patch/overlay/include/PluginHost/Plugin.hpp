@@ -62,6 +62,11 @@ namespace PluginHost
 		{
 			++this->verdicts;
 		}
+		void CountPromptVerdict()
+		{
+			++this->verdicts;
+			++this->promptVerdicts;
+		}
 		void CountSpuriousVerdict()
 		{
 			++this->spuriousVerdicts;
@@ -95,6 +100,7 @@ namespace PluginHost
 		uint64_t doorbells{ 0 };
 		uint64_t disconnects{ 0 };
 		uint32_t heldAtLastDisconnect{ 0 };
+		uint64_t promptVerdicts{ 0 };
 	};
 } // namespace PluginHost
 

@@ -36,6 +36,7 @@ namespace PluginHost
 		  this->counters.detachedAccepted,
 		  this->counters.closedFreed,
 		  this->held,
-		  std::addressof(histogram));
+		  std::addressof(histogram),
+		  this->holdHistogram.GetSumNs());
 	}
 } // namespace PluginHost

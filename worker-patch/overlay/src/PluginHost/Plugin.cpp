@@ -51,6 +51,7 @@ namespace PluginHost
 		  this->strikes,
 		  this->doorbells,
 		  this->disconnects,
-		  this->heldAtLastDisconnect);
+		  this->heldAtLastDisconnect,
+		  this->promptVerdicts);
 	}
 } // namespace PluginHost

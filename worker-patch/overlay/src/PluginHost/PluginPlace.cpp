@@ -400,7 +400,7 @@ namespace PluginHost
 				verdicts.Consume(view);
 				verdicts.Release(
 				  CursorAt(this->packetSegment, Layout::PacketSegmentOffset::VerdictConsumerCursor));
-				this->plugin->CountVerdict();
+				this->plugin->CountPromptVerdict();
 			}
 
 			break;

@@ -155,10 +155,16 @@ namespace PluginHost::VerdictPump
 		}
 
 		/**
-		 * Lets a host that was rung on this CPU answer now, instead of going through epoll and being rung by it.
+		 * Lets a host that was rung on this CPU answer now, instead of going through epoll and being rung by it. Often the kernel has
+		 * let it run as soon as it was rung.
 		 */
 		void yieldToHost()
 		{
+			if (hasNews())
+			{
+				return;
+			}
+
 			const auto beforeNs = uv_hrtime();
 
 			sched_yield();
