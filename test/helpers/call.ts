@@ -28,6 +28,8 @@ export type ReceivedPacket = {
 export type Call = {
 	readonly producer: types.Producer;
 	readonly consumer: types.Consumer;
+	/** For other senders of this producer's stream. */
+	readonly ingress: { readonly port: number; readonly ssrc: number; readonly payloadType: number };
 	/** In order of arrival. */
 	readonly received: readonly ReceivedPacket[];
 	/** Sends the packet with this number; its sequence number is the same modulo 65536. */
@@ -74,6 +76,7 @@ export async function openCall(router: types.Router): Promise<Call> {
 	return {
 		producer,
 		consumer,
+		ingress: { port: ingress.tuple.localPort, ssrc, payloadType },
 		received,
 		send,
 		async sendRange(first, last) {
