@@ -1,6 +1,6 @@
 // What is told to an app of the benchmark, and what it answers.
 
-import type { AttachmentMode } from '../../src/index.ts';
+import type { AttachmentMode, PluginOptions } from '../../src/index.ts';
 
 /**
  * plain    the worker alone
@@ -22,8 +22,7 @@ export type AppOptions = {
 	readonly attachments?: number;
 	readonly pluginFile?: string;
 	readonly pluginConfig?: unknown;
-	/** Further options of createPlugin() (placement). The app answers with `unsupported` if the library does not know them. */
-	readonly pluginOptions?: Readonly<Record<string, unknown>>;
+	readonly placement?: PluginOptions['placement'];
 	/** Routers beside the busy one, the plugin attached to each. Default 0. */
 	readonly idleRouters?: number;
 	readonly rings?: { readonly packetRingSize: number; readonly verdictRingSize: number };
@@ -39,8 +38,6 @@ export type AppReport = {
 	readonly nodePid: number;
 	readonly workerPid: number;
 	readonly hostPids: readonly number[];
-	/** The library does not know one of `pluginOptions`: nothing was opened. */
-	readonly unsupported?: string;
 };
 
 /** Of all attachments together since the last renew(). */
@@ -51,7 +48,7 @@ export type AppFigures = {
 	readonly byPolicy: number;
 	readonly missed: number;
 	/** Of each attachment, in the order of the chain. Microseconds. */
-	readonly hold: readonly { readonly count: number; readonly p50: number; readonly p99: number }[];
+	readonly hold: readonly { readonly count: number; readonly mean: number; readonly p50: number; readonly p99: number }[];
 	readonly doorbellsToHost: number;
 	readonly doorbellsToWorker: number;
 	/** As the library says it; the shape is its business. */

@@ -4,7 +4,7 @@
 import * as mediasoup from 'mediasoup';
 import type { types } from 'mediasoup';
 
-import { type AttachOptions, type Attachment, type Plugin, type PluginHost, type PluginOptions, createPluginHost, errors } from '../../src/index.ts';
+import { type AttachOptions, type Attachment, type Plugin, type PluginHost, createPluginHost } from '../../src/index.ts';
 import { findWorkerBin } from '../../src/worker-bin.ts';
 import type { AppCommand, AppFigures, AppOptions, AppReport } from './app-options.ts';
 import { buildAcceptPlugin } from './build.ts';
@@ -26,21 +26,13 @@ const pluginHost = options.mode === 'plain' || options.mode === 'direct' ? undef
 const worker = await mediasoup.createWorker({ workerBin: options.workerBin ?? findWorkerBin(undefined), logLevel: 'error' });
 const router = await worker.createRouter({ mediaCodecs });
 const chain: Link[] = [];
-let unsupported: string | undefined;
 
 worker.on('died', (error) => {
 	throw error;
 });
 
 if (pluginHost && (options.mode === 'observe' || options.mode === 'filter')) {
-	try {
-		await openChain(pluginHost);
-	} catch (error) {
-		if (!(error instanceof errors.InvalidOptionError)) {
-			throw error;
-		}
-		unsupported = error.message;
-	}
+	await openChain(pluginHost);
 }
 
 const port = await openPath();
@@ -56,7 +48,6 @@ process.send!({
 	nodePid: process.pid,
 	workerPid: worker.pid,
 	hostPids: chain.map(({ plugin }) => plugin.hostPid!),
-	...(unsupported && { unsupported }),
 } satisfies AppReport);
 
 async function openPath(): Promise<number> {
@@ -98,8 +89,8 @@ async function openChain(host: PluginHost): Promise<void> {
 	const pluginOptions = {
 		file: options.pluginFile ?? buildAcceptPlugin(),
 		config: options.pluginConfig ?? {},
-		...options.pluginOptions,
-	} as PluginOptions;
+		...(options.placement && { placement: options.placement }),
+	};
 
 	if (rings) {
 		await host.configureRouter(router, rings);
@@ -176,7 +167,7 @@ async function figures(): Promise<AppFigures> {
 			),
 		),
 		missed: sum(attached.map(({ observeOverflow, observeAbsent }) => observeOverflow + observeAbsent)),
-		hold: attached.map(({ holdMicros: { count, p50, p99 } }) => ({ count, p50, p99 })),
+		hold: attached.map(({ holdMicros: { count, mean, p50, p99 } }) => ({ count, mean, p50, p99 })),
 		doorbellsToHost: sum(stats.flatMap(({ workers }) => workers.map(({ doorbellsRung }) => doorbellsRung))),
 		doorbellsToWorker: sum(stats.flatMap(({ instances }) => instances.map(({ doorbellsRung }) => doorbellsRung))),
 		...(placement !== undefined && { placement }),

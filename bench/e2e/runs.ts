@@ -24,11 +24,11 @@ export async function runPaced(lane: Lane, { packetsPerSecond, seconds }: Pace):
 	return lane.measure((probe) => probe.paced(packetsPerSecond, Math.ceil(packetsPerSecond * seconds)));
 }
 
-export type HoldRun = Run & { readonly hold: { readonly p50: number; readonly p99: number; readonly count: number } };
+export type HoldRun = Run & { readonly hold: { readonly mean: number; readonly p50: number; readonly p99: number; readonly count: number } };
 
 /**
  * The same, with the hold times of the first attachment during this run alone. They come from the worker's histogram, whose buckets are an eighth
- * wide: a percentile is at most so much too high.
+ * wide; the mean is exact.
  */
 export async function runHeld(lane: Lane, pace: Pace, send: (probe: Probe) => Promise<ProbeResult> = pacedBy(pace)): Promise<HoldRun> {
 	await warmUp(lane, pace.packetsPerSecond);

@@ -47,11 +47,7 @@ async function openAll(opened: Map<LaneName, OpenLane>): Promise<void> {
 	opened.set('plain', { lane: await Lane.open({ mode: 'plain' }) });
 	opened.set('observe', { lane: await Lane.open({ mode: 'observe' }) });
 	for (const placement of ['auto', 'shared'] as const) {
-		const placed = await openPlaced(placement);
-
-		if (placed) {
-			opened.set(`filter-${placement}`, placed);
-		}
+		opened.set(`filter-${placement}`, await openPlaced(placement));
 	}
 	opened.set('direct-transport', { lane: await Lane.open({ mode: 'direct' }) });
 }

@@ -1,7 +1,7 @@
 // How long the real worker holds a packet for a verdict, from its own histogram, under RTP over UDP: wherever the host can be placed; and how many
 // verdicts a worker can take in.
 
-import { type Lane, closeLanes } from '../e2e/lane.ts';
+import { closeLanes } from '../e2e/lane.ts';
 import { type HoldRun, repetitionsFor, runHeld, withRange } from '../e2e/runs.ts';
 import { type PlacedLane, type Placement, openPlaced } from '../e2e/placements.ts';
 import { measureBursts, measureSaturated } from '../e2e/saturation.ts';
@@ -14,12 +14,10 @@ type HoldRow = {
 	readonly placement: Placement;
 	readonly packetsPerSecond: number;
 	readonly floor?: FloorName;
-	/** taskset is no substitute: what is measured needs the library's cooperation. */
-	readonly needsSetting?: boolean;
 };
 
 const holdRows: readonly HoldRow[] = [
-	{ name: 'verdict/spin', placement: 'isolated', packetsPerSecond: 20_000, floor: 'F1', needsSetting: true },
+	{ name: 'verdict/spin', placement: 'spinning', packetsPerSecond: 20_000, floor: 'F1' },
 	{ name: 'verdict/shared', placement: 'shared', packetsPerSecond: 5_000, floor: 'F2' },
 	// F3 is paced at 1 kHz, too.
 	{ name: 'verdict/isolated-sleep', placement: 'isolated', packetsPerSecond: 1_000, floor: 'F3' },
@@ -43,32 +41,25 @@ export const part: Part = {
 };
 
 async function measureHolds(context: Context): Promise<Row[]> {
-	const placed: Partial<Record<Placement, PlacedLane>> = {};
+	const placed = new Map<Placement, PlacedLane>();
 
 	try {
-		for (const placement of ['auto', 'shared', 'isolated'] as const) {
-			const lane = await openPlaced(placement);
-
-			if (lane) {
-				placed[placement] = lane;
-			}
+		for (const placement of ['auto', 'shared', 'isolated', 'spinning'] as const) {
+			placed.set(placement, await openPlaced(placement));
 		}
 
-		const isMeasured = ({ placement, needsSetting }: HoldRow): boolean =>
-			placed[placement] !== undefined && !(needsSetting && placed[placement].how !== 'setting');
-		const measured = holdRows.filter(isMeasured);
-		const runs = new Map<string, HoldRun[]>(measured.map(({ name }) => [name, []]));
+		const runs = new Map<string, HoldRun[]>(holdRows.map(({ name }) => [name, []]));
 		const seconds = context.quick ? 0.5 : 2;
-		const repetitions = repetitionsFor(context, measured.length, seconds, 7);
+		const repetitions = repetitionsFor(context, holdRows.length, seconds, 7);
 
-		context.log(`verdict: hold times, ${repetitions} repetitions of ${measured.length} rows`);
+		context.log(`verdict: hold times, ${repetitions} repetitions of ${holdRows.length} rows`);
 
-		const candidates = measured.map(
+		const candidates = holdRows.map(
 			({ name, placement, packetsPerSecond }): Candidate => ({
 				name,
 				unit: 'us',
 				async measure() {
-					const run = await runHeld(placed[placement]!.lane, { packetsPerSecond, seconds });
+					const run = await runHeld(placed.get(placement)!.lane, { packetsPerSecond, seconds });
 
 					runs.get(name)!.push(run);
 
@@ -77,32 +68,17 @@ async function measureHolds(context: Context): Promise<Row[]> {
 			}),
 		);
 		const rows = new Map((await interleave(candidates, repetitions)).map((row) => [row.name, row]));
-		const described: Row[] = [];
 
-		for (const row of holdRows) {
-			const figures = rows.get(row.name);
-
-			described.push(
-				figures
-					? await describe(context, row, figures, placed[row.placement]!, runs.get(row.name)!)
-					: { name: row.name, unit: 'us', note: 'not yet: the library has no setting for it' },
-			);
-		}
-
-		return described;
+		return Promise.all(holdRows.map((row) => describe(context, row, rows.get(row.name)!, placed.get(row.placement)!, runs.get(row.name)!)));
 	} finally {
-		await closeLanes(lanesOf(placed));
+		await closeLanes(Object.fromEntries([...placed].map(([name, { lane }]) => [name, lane])));
 	}
-}
-
-function lanesOf(placed: Partial<Record<Placement, PlacedLane>>): Record<string, Lane> {
-	return Object.fromEntries(Object.entries(placed).map(([name, { lane }]) => [name, lane]));
 }
 
 async function describe(context: Context, { packetsPerSecond, floor }: HoldRow, row: Row, { remark }: PlacedLane, runs: readonly HoldRun[]): Promise<Row> {
 	const noted = withNote(
 		row,
-		`${packetsPerSecond} packets/s; end to end p50 ${withRange(runs.map(({ p50 }) => p50))} us, p99 ${withRange(runs.map(({ p99 }) => p99))} us; ${remark}`,
+		`${packetsPerSecond} packets/s; held ${withRange(runs.map(({ hold }) => hold.mean))} us on average; end to end p50 ${withRange(runs.map(({ p50 }) => p50))} us, p99 ${withRange(runs.map(({ p99 }) => p99))} us; ${remark}`,
 	);
 
 	return floor ? withRatioToFloor(noted, await context.floorOf(floor)) : noted;

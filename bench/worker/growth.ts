@@ -14,7 +14,7 @@ const packetsPerSecond = 5_000;
 
 /** p50 and p99 are hold times. */
 export async function measureRouters(context: Context): Promise<Row[]> {
-	const lanes = await openLanes(Object.fromEntries(idleRouters.map((count) => [`growth/routers/${count}`, { mode: 'filter', idleRouters: count } as const])));
+	const lanes = await openLanes(Object.fromEntries(idleRouters.map((count) => [`growth/routers/${count}`, { mode: 'filter', placement: 'shared', idleRouters: count } as const])));
 
 	try {
 		const seconds = context.quick ? 0.5 : 2;
@@ -38,8 +38,9 @@ export async function measureRouters(context: Context): Promise<Row[]> {
 
 		return rows.map((row) => {
 			const { workerPid, hostPids } = lanes[row.name]!.app.report;
+			const first = runs.get(rows[0]!.name)!;
 			const note = [
-				`hold time at ${packetsPerSecond} packets/s, in steps of an eighth; end to end p50 ${withRange(runs.get(row.name)!.map(({ p50 }) => p50))} us`,
+				`hold time at ${packetsPerSecond} packets/s; on average ${withRange(runs.get(row.name)!.map(({ hold }, index) => hold.mean / first[index]!.hold.mean))} x one idle router; end to end p50 ${withRange(runs.get(row.name)!.map(({ p50 }) => p50))} us`,
 				`CPU of worker and host ${(cpuOf(row) / cpuOf(rows[0]!)).toFixed(2)} x one idle router`,
 				`resident: worker ${mebibytes(workerPid)}, host ${mebibytes(hostPids[0]!)} MiB`,
 			].join('; ');

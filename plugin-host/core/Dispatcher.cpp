@@ -154,7 +154,7 @@ Farewell Dispatcher::ServeUntilEnd(WorkerConnection& connection, Ticker& ticker)
     if (const auto packets = stats_.packets.Read() - packetsBefore; packets != 0) {
       const auto began = std::exchange(now, MonotonicNs());
 
-      placement.OnServed(packets, began, now);
+      placement.OnServed(packets, began, now, connection.TakeRingingNs());
     }
 
     const bool isTimeToLook = ++turn % TurnsBetweenLooks == 0;

@@ -1,5 +1,7 @@
 #include "RingTable.hpp"
 
+#include "Clock.hpp"
+
 #include <algorithm>
 #include <bit>
 #include <mph/shm/Doorbell.hpp>
@@ -79,9 +81,12 @@ void RingTable::Announce(ServedRing& ring) {
   }
   own_.CountPublication(ring.Number());
   if (worker_.TakeSleep()) {
+    const auto beganNs = MonotonicNs();
+
     stats_.doorbellsRung.Add(1);
     // A bell that was rung already does; that the worker is gone its socket tells.
     static_cast<void>(shm::RingDoorbell(workerDoorbell_));
+    ringingNs_ += MonotonicNs() - beganNs;
   }
 }
 

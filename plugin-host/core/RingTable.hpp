@@ -7,6 +7,7 @@
 #include <memory>
 #include <mph/shm/Link.hpp>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace mph::host {
@@ -40,6 +41,9 @@ class RingTable {
   // Shows the worker what a ring has written, and wakes it if it sleeps.
   void Announce(ServedRing& ring);
 
+  // How long it took to wake the worker since the last call: many times what a light plugin takes, if it sleeps on another CPU.
+  uint64_t TakeRingingNs() { return std::exchange(ringingNs_, 0); }
+
   // All rings that are there, to be closed.
   std::vector<std::unique_ptr<ServedRing>> TakeAll();
 
@@ -62,6 +66,7 @@ class RingTable {
   // Numbers of the slots that are ready; as long as there are slots, so that it never grows while packets flow.
   std::vector<uint32_t> ready_;
   std::unordered_map<uint32_t, ServedRing*> byRouter_;
+  uint64_t ringingNs_{0};
 };
 
 }  // namespace mph::host

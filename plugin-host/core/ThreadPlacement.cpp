@@ -3,6 +3,7 @@
 #include "Clock.hpp"
 
 #include <unistd.h>
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -59,7 +60,8 @@ void ThreadPlacement::Look(uint64_t nowNs, uint64_t batchNs) {
   look_.threadNs = threadNs - std::exchange(threadNs_, threadNs);
   look_.workerTurnNs = worker_.TurnNs();
 
-  const bool hasChanged = policy_.OnLongBatch(batchNs) || policy_.OnLook(look_);
+  // By the clock on the wall alone it could be somebody else who had the CPU.
+  const bool hasChanged = policy_.OnLongBatch(std::min(batchNs, look_.threadNs)) || policy_.OnLook(look_);
 
   look_ = {};
   lastLookNs_ = nowNs;

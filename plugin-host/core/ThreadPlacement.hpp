@@ -52,15 +52,17 @@ class ThreadPlacement {
   ThreadPlacement(const ThreadPlacement&) = delete;
   ThreadPlacement& operator=(const ThreadPlacement&) = delete;
 
-  // After a batch.
-  void OnServed(uint64_t packets, uint64_t beganNs, uint64_t endedNs) {
+  // After a batch. `ringingNs`: of that time, what it took to wake the worker.
+  void OnServed(uint64_t packets, uint64_t beganNs, uint64_t endedNs, uint64_t ringingNs) {
+    const auto busyNs = endedNs - beganNs - ringingNs;
+
     spinWindow_.OnGap(beganNs - lastServedNs_);
     lastServedNs_ = endedNs;
     look_.packets += packets;
     ++look_.batches;
-    look_.busyNs += endedNs - beganNs;
-    if (endedNs >= nextLookNs_ || endedNs - beganNs >= PlacementPolicy::LongBatchNs) {
-      Look(endedNs, endedNs - beganNs);
+    look_.busyNs += busyNs;
+    if (endedNs >= nextLookNs_ || busyNs >= PlacementPolicy::LongBatchNs) {
+      Look(endedNs, busyNs);
     }
   }
 

@@ -48,6 +48,7 @@ class WorkerConnection {
 
   // The look before going to sleep.
   bool HasPublications() const { return rings_.HasPublications(); }
+  uint64_t TakeRingingNs() { return rings_.TakeRingingNs(); }
   bool HasLateVerdicts() const { return !instance_.GetLateVerdicts().IsEmpty(); }
 
   // Ends the serving of all rings. The worker is told nothing but what `farewell` says.
