@@ -4,6 +4,7 @@
 //   node tools/build-native.ts                       build/native, what everything else uses
 //   node tools/build-native.ts --flavour asan        build/native-asan: AddressSanitizer and UndefinedBehaviorSanitizer
 //   node tools/build-native.ts --flavour tsan        build/native-tsan: ThreadSanitizer
+//   node tools/build-native.ts --define MPH_SABOTAGE_…  build/native-mph_sabotage_…: with that macro, for negative controls (may be repeated)
 //   node tools/build-native.ts host-tests …            these targets only, which need not be built by default
 
 import { spawn } from 'node:child_process';
@@ -14,31 +15,39 @@ import { parseArgs } from 'node:util';
 import { withLock } from './lib/lock.ts';
 import { repoRoot } from './lib/paths.ts';
 
+type Flavour = { readonly dir: string; readonly mesonOptions: readonly string[]; readonly cppArgs: readonly string[] };
+
 // A sanitizer's runtime is found when the program starts, which meson's default of -Wl,--no-undefined does not know.
-const sanitized = ['-Dbuildtype=debugoptimized', '-Db_lundef=false', '-Dcpp_args=-fno-sanitize-recover=undefined'];
+const sanitized = ['-Dbuildtype=debugoptimized', '-Db_lundef=false'];
+const sanitizedArgs = ['-fno-sanitize-recover=undefined'];
 
 const flavours = {
 	/** As shipped: the defaults of the root meson.build. */
-	release: { dir: 'build/native', mesonOptions: [] },
-	asan: { dir: 'build/native-asan', mesonOptions: [...sanitized, '-Db_sanitize=address,undefined'] },
-	tsan: { dir: 'build/native-tsan', mesonOptions: [...sanitized, '-Db_sanitize=thread'] },
-} as const satisfies Record<string, { dir: string; mesonOptions: readonly string[] }>;
+	release: { dir: 'build/native', mesonOptions: [], cppArgs: [] },
+	asan: { dir: 'build/native-asan', mesonOptions: [...sanitized, '-Db_sanitize=address,undefined'], cppArgs: sanitizedArgs },
+	tsan: { dir: 'build/native-tsan', mesonOptions: [...sanitized, '-Db_sanitize=thread'], cppArgs: sanitizedArgs },
+} as const satisfies Record<string, Flavour>;
 
 export type NativeFlavour = keyof typeof flavours;
 
 export type NativeBuildOptions = {
 	readonly flavour?: NativeFlavour;
+	/** Macros for the C++ of this build, which gets a directory of its own: MPH_SABOTAGE_… makes a named test fail. */
+	readonly defines?: readonly string[];
 	/** Names of targets as ninja knows them; none: all that is built by default. */
 	readonly targets?: readonly string[];
 };
 
 /** A build that takes longer than this is announced. */
 const silentMs = 1000;
-const usage = `usage: node tools/build-native.ts [--flavour ${Object.keys(flavours).join('|')}] [target…]`;
+const usage = `usage: node tools/build-native.ts [--flavour ${Object.keys(flavours).join('|')}] [--define MACRO]… [target…]`;
 
 /** Brings the build up to date and returns its directory. Throws with what the tools printed when they fail. */
-export async function buildNative({ flavour = 'release', targets = [] }: NativeBuildOptions = {}): Promise<string> {
-	const { dir, mesonOptions } = flavours[flavour];
+export async function buildNative({ flavour = 'release', defines = [], targets = [] }: NativeBuildOptions = {}): Promise<string> {
+	const macros = [...new Set(defines)].sort();
+	const dir = [flavours[flavour].dir, ...macros.map((macro) => macro.toLowerCase())].join('-');
+	const cppArgs = [...flavours[flavour].cppArgs, ...macros.map((macro) => `-D${macro}`)];
+	const mesonOptions = [...flavours[flavour].mesonOptions, ...(cppArgs.length > 0 ? [`-Dcpp_args=${cppArgs.join(',')}`] : [])];
 	const buildDir = join(repoRoot, dir);
 
 	await withLock(
@@ -115,14 +124,25 @@ function isFlavour(text: string): text is NativeFlavour {
 }
 
 function parseCommandLine(args: readonly string[]): NativeBuildOptions {
-	const { values, positionals } = parseArgs({ args: [...args], options: { flavour: { type: 'string' } }, allowPositionals: true });
+	const { values, positionals } = parseArgs({
+		args: [...args],
+		options: { flavour: { type: 'string' }, define: { type: 'string', multiple: true } },
+		allowPositionals: true,
+	});
 	const flavour = values.flavour ?? 'release';
+	const defines = values.define ?? [];
 
 	if (!isFlavour(flavour)) {
 		throw new TypeError(`--flavour ${flavour}: there are ${Object.keys(flavours).join(', ')}`);
 	}
 
-	return { flavour, targets: positionals };
+	for (const macro of defines) {
+		if (!/^[A-Z][A-Z0-9_]*$/.test(macro)) {
+			throw new TypeError(`--define ${macro}: a macro's name has capitals, digits and underscores`);
+		}
+	}
+
+	return { flavour, defines, targets: positionals };
 }
 
 async function main(): Promise<void> {

@@ -17,11 +17,15 @@ Bytes MakeLog(Mph::Control::LogLevel level, const std::string& message) {
 
 }  // namespace
 
-void AppChannel::Post(Bytes frame) {
+void AppChannel::Post(Bytes frame, std::shared_ptr<const void> untilSent) {
   {
     const std::lock_guard lock(mutex_);
 
-    Push(std::move(frame));
+    if (untilSent == nullptr) {
+      Push(std::move(frame));
+    } else {
+      outbox_.push_back({std::move(frame), std::move(untilSent)});
+    }
   }
   wakeup_.Ring();
 }
@@ -45,7 +49,7 @@ void AppChannel::Log(Mph::Control::LogLevel level, const std::string& message) {
 
 void AppChannel::Push(Bytes frame) {
   outboxBytes_ += frame.size();
-  outbox_.push_back(std::move(frame));
+  outbox_.push_back({std::move(frame), nullptr});
 }
 
 void AppChannel::Flush() {
@@ -56,9 +60,9 @@ void AppChannel::Flush() {
 
 void AppChannel::FlushLocked() {
   while (!outbox_.empty()) {
-    switch (socket_.TrySend(outbox_.front(), sentOfFirst_)) {
+    switch (socket_.TrySend(outbox_.front().frame, sentOfFirst_)) {
       case ControlSocket::SendResult::Sent:
-        outboxBytes_ -= outbox_.front().size();
+        outboxBytes_ -= outbox_.front().untilSent == nullptr ? outbox_.front().frame.size() : 0;
         outbox_.pop_front();
         sentOfFirst_ = 0;
         break;

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <string>
 
@@ -22,8 +23,8 @@ class AppChannel {
   // `wakeup` is rung for the main thread.
   AppChannel(shm::UniqueFd fd, Wakeup& wakeup) : socket_(std::move(fd)), wakeup_(wakeup) {}
 
-  // [any]
-  void Post(Bytes frame);
+  // Lets `untilSent` go when the frame is sent, or will never be. [any]
+  void Post(Bytes frame, std::shared_ptr<const void> untilSent = nullptr);
 
   // [any]
   void Log(Mph::Control::LogLevel level, const std::string& message);
@@ -44,6 +45,11 @@ class AppChannel {
   ControlSocket& Socket() { return socket_; }
 
  private:
+  struct Unsent {
+    Bytes frame;
+    std::shared_ptr<const void> untilSent;
+  };
+
   void Push(Bytes frame);
   void FlushLocked();
 
@@ -51,7 +57,8 @@ class AppChannel {
   Wakeup& wakeup_;
 
   mutable std::mutex mutex_;
-  std::deque<Bytes> outbox_;
+  std::deque<Unsent> outbox_;
+  // Without what its sender bounds by `untilSent`.
   size_t outboxBytes_{0};
   size_t sentOfFirst_{0};
   uint64_t lostLogs_{0};

@@ -14,7 +14,6 @@ namespace mph::host {
 namespace {
 
 using ServeResult = ServedRing::ServeResult;
-using Farewell = ServedRing::Farewell;
 
 // While packets keep coming, this many turns pass between two looks at the clock and at the control socket.
 constexpr uint32_t TurnsBetweenLooks = 32;
@@ -64,14 +63,17 @@ void Dispatcher::Run() {
   End end;
 
   try {
-    Instance instance(library_,
-                      {
-                          .shard = settings_.shard,
-                          .config = settings_.config,
-                          .log = [this](auto level, const auto& message) { listener_.OnLog(level, message); },
-                          .onFatal = [this](const auto& message) { listener_.OnFatal(message); },
-                      },
-                      counters_, wakeup_);
+    Instance instance(
+        library_,
+        {
+            .shard = settings_.shard,
+            .config = settings_.config,
+            .memoryLimit = settings_.memoryLimit,
+            .log = [this](auto level, const auto& message) { listener_.OnLog(level, message); },
+            .snapshot = [this](auto snapshot, auto untilSent) { listener_.OnSnapshot(std::move(snapshot), std::move(untilSent)); },
+            .onFatal = [this](const auto& message) { listener_.OnFatal(message); },
+        },
+        counters_, wakeup_);
 
     stage_ = Stage::Idle;
     listener_.OnInstanceCreated(*this);
@@ -119,23 +121,31 @@ std::optional<WorkerAddress> Dispatcher::TakeOrder() {
 void Dispatcher::ServeWorker(const WorkerAddress& address, Instance& instance, Ticker& ticker) {
   stage_ = Stage::Connecting;
 
-  WorkerConnection connection(ConnectToWorker(address, {wakeup_, [this] { return IsStopping(); }}), settings_.pluginId, instance, stats_);
+  WorkerConnection connection(ConnectToWorker(address, {wakeup_, [this] { return IsStopping(); }}), settings_.pluginId, instance, stats_,
+                              [&] { Restore(address, instance); });
   const CrashGuarded guarded(listener_, connection.ControlFd());
-  auto farewell = Farewell::Silent;
 
+  instance.GetSnapshots().SetWorker(address.pid);
   stage_ = Stage::Serving;
   listener_.OnConnected(*this);
 
   try {
-    farewell = ServeUntilEnd(connection, ticker);
+    ServeUntilEnd(connection, ticker);
   } catch (const Error&) {
-    connection.Close(Farewell::Silent);
+    connection.Close();
     throw;
   }
-  connection.Close(farewell);
+  connection.Close();
 }
 
-Farewell Dispatcher::ServeUntilEnd(WorkerConnection& connection, Ticker& ticker) {
+void Dispatcher::Restore(const WorkerAddress& address, Instance& instance) {
+  if (const auto snapshot = listener_.TakeSnapshot(address.pid, settings_.shard)) {
+    instance.OnRestore(*snapshot);
+  }
+}
+
+// Until the worker has hung up, or this host was told to stop and has answered what was published before.
+void Dispatcher::ServeUntilEnd(WorkerConnection& connection, Ticker& ticker) {
   ThreadPlacement placement(settings_.placement, connection.WorkerLink(), connection.OwnLink(), placementReport_);
   WorkerWait wait(connection, placement, wakeup_, isStopping_, stats_);
   // Offers may have come along with the Welcome.
@@ -143,9 +153,12 @@ Farewell Dispatcher::ServeUntilEnd(WorkerConnection& connection, Ticker& ticker)
   uint32_t turn = 0;
   auto now = MonotonicNs();
 
-  while (!IsStopping()) {
+  while (!connection.HasLeft()) {
     if (mayHaveControl && connection.ReceiveControl() == WorkerConnection::ControlResult::Closed) {
-      return Farewell::Silent;
+      return;
+    }
+    if (IsStopping()) {
+      connection.Leave();
     }
 
     const auto packetsBefore = stats_.packets.Read();
@@ -160,7 +173,7 @@ Farewell Dispatcher::ServeUntilEnd(WorkerConnection& connection, Ticker& ticker)
     const bool isTimeToLook = ++turn % TurnsBetweenLooks == 0;
 
     mayHaveControl = isTimeToLook;
-    if (served != ServeResult::More) {
+    if (served != ServeResult::More && !connection.HasLeft()) {
       const auto tickMs = ticker.MsUntilDue();
 
       mayHaveControl |= wait.Wait(now, served == ServeResult::Stalled && tickMs != 0 ? StalledMs : tickMs);
@@ -171,8 +184,6 @@ Farewell Dispatcher::ServeUntilEnd(WorkerConnection& connection, Ticker& ticker)
       ticker.TickIfDue();
     }
   }
-
-  return Farewell::Answer;
 }
 
 }  // namespace mph::host

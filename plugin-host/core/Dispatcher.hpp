@@ -14,6 +14,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -47,6 +48,10 @@ class Dispatcher {
     virtual void OnWorkerSocketClosing(int fd) = 0;
     // [any]
     virtual void OnLog(Mph::Control::LogLevel level, const std::string& message) = 0;
+    // [any]
+    virtual void OnSnapshot(Bytes snapshot, std::shared_ptr<const void> untilSent) = 0;
+    // What the app has stored for this instance, which is taken once.
+    virtual std::optional<Bytes> TakeSnapshot(uint32_t workerPid, uint32_t shard) = 0;
     // The plugin is in a state that nobody knows. Must not return.
     virtual void OnFatal(const std::string& message) = 0;
 
@@ -58,6 +63,8 @@ class Dispatcher {
     std::string pluginId;
     std::string config;
     uint32_t shard{0};
+    // 0: none.
+    uint64_t memoryLimit{0};
     PlacementSetting placement{PlacementSetting::Auto};
   };
 
@@ -73,7 +80,7 @@ class Dispatcher {
   // The worker to serve, once. [main]
   void Connect(const WorkerAddress& address);
 
-  // Answers what the worker has published, then ends. Does not wait. [main]
+  // Answers what the worker has published and waits a moment for what is pending, then ends. Does not wait for that. [main]
   void Stop();
 
   // [any]
@@ -87,7 +94,8 @@ class Dispatcher {
   void Live(Instance& instance);
   std::optional<WorkerAddress> AwaitOrder(Ticker& ticker);
   void ServeWorker(const WorkerAddress& address, Instance& instance, Ticker& ticker);
-  ServedRing::Farewell ServeUntilEnd(WorkerConnection& connection, Ticker& ticker);
+  void Restore(const WorkerAddress& address, Instance& instance);
+  void ServeUntilEnd(WorkerConnection& connection, Ticker& ticker);
   std::optional<WorkerAddress> TakeOrder();
   bool IsStopping() const { return isStopping_.load(std::memory_order_relaxed); }
 

@@ -118,6 +118,10 @@ void Host::OnWorkerSocketClosing(int fd) { process_.OnWorkerSocketClosing(fd); }
 
 void Host::OnLog(Mph::Control::LogLevel level, const std::string& message) { app_.Log(level, message); }
 
+void Host::OnSnapshot(Bytes snapshot, std::shared_ptr<const void> untilSent) { app_.Post(std::move(snapshot), std::move(untilSent)); }
+
+std::optional<Bytes> Host::TakeSnapshot(uint32_t workerPid, uint32_t shard) { return snapshots_.Take(workerPid, shard); }
+
 void Host::OnFatal(const std::string& message) {
   // Workers first: they hold packets, while the app may take its time to read.
   isDying_.store(true, std::memory_order_relaxed);

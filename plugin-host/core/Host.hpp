@@ -5,6 +5,7 @@
 #include "AppChannel.hpp"
 #include "Dispatcher.hpp"
 #include "PluginLibrary.hpp"
+#include "SnapshotStore.hpp"
 #include "Wakeup.hpp"
 
 #include <atomic>
@@ -26,7 +27,9 @@ class Host : private Dispatcher::Listener {
     // Sockets that a crash must shut down before all else. [any]
     virtual void OnWorkerSocketOpened(int fd) = 0;
     virtual void OnWorkerSocketClosing(int fd) = 0;
-    // A fault of the plugin is about to end the process: the workers learn of it now, as from a crash. [any]
+    // How much memory the process may allocate from here on; 0: no limit of ours. Throws Error. [main]
+    virtual void LimitMemory(uint64_t bytes) = 0;
+    // A fault of the plugin is about to end the process: the workers learn of it now, as from a crash. [the thread with the fault]
     virtual void ShutDownWorkerSockets() = 0;
     [[noreturn]] virtual void Abort() = 0;
     // A plugin holds up the end: its threads cannot be waited for. [main]
@@ -57,6 +60,7 @@ class Host : private Dispatcher::Listener {
   void LoadPlugin(uint32_t request, const Mph::Control::LoadPlugin& message);
   void ConnectWorker(uint32_t request, const Mph::Control::ConnectWorker& message);
   void DisconnectWorker(uint32_t request, const Mph::Control::DisconnectWorker& message);
+  void StoreSnapshot(uint32_t request, const Mph::Control::StoreSnapshot& message);
   void SendStats(uint32_t request);
   void StopAll();
 
@@ -77,6 +81,8 @@ class Host : private Dispatcher::Listener {
   void OnWorkerSocketOpened(int fd) override;
   void OnWorkerSocketClosing(int fd) override;
   void OnLog(Mph::Control::LogLevel level, const std::string& message) override;
+  void OnSnapshot(Bytes snapshot, std::shared_ptr<const void> untilSent) override;
+  std::optional<Bytes> TakeSnapshot(uint32_t workerPid, uint32_t shard) override;
   void OnFatal(const std::string& message) override;
   void Report(std::function<void()> report);
 
@@ -87,6 +93,8 @@ class Host : private Dispatcher::Listener {
   std::string pluginId_;
   std::string config_;
   PlacementSetting placement_{PlacementSetting::Auto};
+  uint64_t memoryLimit_{0};
+  SnapshotStore snapshots_;
   std::optional<PluginLibrary> library_;
   // LoadPlugin was answered with PluginLoaded.
   bool isLoaded_{false};

@@ -5,6 +5,7 @@
 #include "Messages.hpp"
 
 #include <algorithm>
+#include <system_error>
 #include <tuple>
 #include <utility>
 
@@ -49,6 +50,9 @@ void Host::HandleRequest(const Mph::Control::Envelope& envelope) {
     case Body::DisconnectWorker:
       DisconnectWorker(request, *envelope.body_as_DisconnectWorker());
       break;
+    case Body::StoreSnapshot:
+      StoreSnapshot(request, *envelope.body_as_StoreSnapshot());
+      break;
     case Body::GetHostStats:
       SendStats(request);
       break;
@@ -68,6 +72,8 @@ void Host::LoadPlugin(uint32_t request, const Mph::Control::LoadPlugin& message)
   }
 
   try {
+    // Code of the plugin's runs as it is loaded.
+    process_.LimitMemory(message.memoryLimit());
     library_.emplace(ToString(message.file()));
   } catch (const Error& error) {
     Fail(request, error.Code(), error.what());
@@ -81,9 +87,15 @@ void Host::LoadPlugin(uint32_t request, const Mph::Control::LoadPlugin& message)
     config_ = "{}";
   }
   placement_ = SettingOf(message.placement());
+  memoryLimit_ = message.memoryLimit();
 
   // Whether it can be created is known here and not at the first worker, which then takes this instance.
-  StartWorker(request);
+  try {
+    StartWorker(request);
+  } catch (const Error& error) {
+    library_.reset();
+    Fail(request, error.Code(), error.what());
+  }
 }
 
 void Host::ConnectWorker(uint32_t request, const Mph::Control::ConnectWorker& message) {
@@ -103,12 +115,16 @@ void Host::ConnectWorker(uint32_t request, const Mph::Control::ConnectWorker& me
     return;
   }
 
-  auto* const idle = FindPid(0);
-  auto& worker = idle != nullptr ? *idle : StartWorker(request);
+  try {
+    auto* const idle = FindPid(0);
+    auto& worker = idle != nullptr ? *idle : StartWorker(request);
 
-  worker.request = request;
-  worker.pid = message.workerPid();
-  worker.dispatcher->Connect({message.workerPid(), ToString(message.socketPath()), ToString(message.token())});
+    worker.request = request;
+    worker.pid = message.workerPid();
+    worker.dispatcher->Connect({message.workerPid(), ToString(message.socketPath()), ToString(message.token())});
+  } catch (const Error& error) {
+    Fail(request, error.Code(), error.what());
+  }
 }
 
 void Host::DisconnectWorker(uint32_t request, const Mph::Control::DisconnectWorker& message) {
@@ -126,6 +142,23 @@ void Host::DisconnectWorker(uint32_t request, const Mph::Control::DisconnectWork
   worker->request = request;
   worker->isStopping = true;
   worker->dispatcher->Stop();
+}
+
+void Host::StoreSnapshot(uint32_t request, const Mph::Control::StoreSnapshot& message) {
+  const auto* bytes = message.bytes();
+  const auto length = bytes == nullptr ? 0 : bytes->size();
+  constexpr auto MaxLength = static_cast<size_t>(Mph::Control::Limit::MaxSnapshotBytes);
+
+  if (length > MaxLength) {
+    Fail(request, ErrorCode::Malformed,
+         "a snapshot of " + std::to_string(length) + " bytes; at most " + std::to_string(MaxLength) + " are allowed");
+
+    return;
+  }
+  snapshots_.Put(message.workerPid(), message.shard(), length == 0 ? Bytes() : Bytes(bytes->begin(), bytes->end()));
+  if (request != 0) {
+    app_.Post(MakeFrame<Mph::Control::Ok>(request));
+  }
 }
 
 void Host::SendStats(uint32_t request) {
@@ -148,23 +181,29 @@ void Host::SendStats(uint32_t request) {
     for (const auto& [name, value] : values) {
       counters.push_back(Mph::Control::CreateCounter(builder, builder.CreateString(name), value));
     }
-    instances.push_back(Mph::Control::CreateInstanceStats(builder, worker.pid, worker.dispatcher->Shard(), stats.packets.Read(),
-                                                          stats.batches.Read(), stats.verdicts.Read(), stats.events.Read(),
-                                                          stats.doorbellsRung.Read(), builder.CreateVector(counters),
-                                                          !placed.isPlaced                ? Placement::None
-                                                          : placed.place == Place::Shared ? Placement::Shared
-                                                                                          : Placement::Isolated,
-                                                          builder.CreateString(placed.reason), placed.moves, placed.cpu,
-                                                          stats.sleeps.Read(), stats.spins.Read()));
+    instances.push_back(Mph::Control::CreateInstanceStats(
+        builder, worker.pid, worker.dispatcher->Shard(), stats.packets.Read(), stats.batches.Read(), stats.verdicts.Read(),
+        stats.events.Read(), stats.doorbellsRung.Read(), builder.CreateVector(counters),
+        !placed.isPlaced                ? Placement::None
+        : placed.place == Place::Shared ? Placement::Shared
+                                        : Placement::Isolated,
+        builder.CreateString(placed.reason), placed.moves, placed.cpu, stats.sleeps.Read(), stats.spins.Read()));
   }
   app_.Post(MakeFrame(builder, request, Mph::Control::CreateHostStats(builder, builder.CreateVector(instances))));
 }
 
 Host::Worker& Host::StartWorker(uint32_t request) {
   Dispatcher::Listener& listener = *this;
-  auto dispatcher = std::make_unique<Dispatcher>(*library_, Dispatcher::Settings{pluginId_, config_, 0, placement_}, listener);
 
-  return workers_.emplace_back(Worker{.dispatcher = std::move(dispatcher), .request = request});
+  try {
+    auto dispatcher =
+        std::make_unique<Dispatcher>(*library_, Dispatcher::Settings{pluginId_, config_, 0, memoryLimit_, placement_}, listener);
+
+    return workers_.emplace_back(Worker{.dispatcher = std::move(dispatcher), .request = request});
+  } catch (const std::system_error& error) {
+    throw Error::System("no thread can be started for an instance of the plugin (a memory limit must leave room for its stack)",
+                        error.code().value());
+  }
 }
 
 Host::Worker* Host::Find(const Dispatcher& dispatcher) {
@@ -217,6 +256,10 @@ void Host::EndedReport(Dispatcher& dispatcher, const Dispatcher::End& end) {
 
   const auto [pid, request, isStopping] = std::tuple(worker->pid, worker->request, worker->isStopping);
 
+  if (end.stage == Dispatcher::Stage::Serving) {
+    // One that came after the start is of no use to anyone.
+    snapshots_.Take(pid, worker->dispatcher->Shard());
+  }
   workers_.erase(workers_.begin() + (worker - workers_.data()));
 
   if (!isLoaded_) {

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <exception>
+#include <new>
 
 namespace mph::host {
 
@@ -31,18 +32,28 @@ void HostCount(mph_instance* instance, const char* name, uint64_t add) {
   FromHandle(instance).GetCounters().Add(name == nullptr ? "" : name, add);
 }
 
+mph_result HostSnapshot(mph_instance* instance, const void* bytes, size_t length) {
+  return FromHandle(instance).GetSnapshots().Send(bytes, length);
+}
+
 constexpr mph_host HostFunctions{
     .size = sizeof(mph_host),
     .abi_version = MPH_ABI_VERSION,
     .verdict = HostVerdict,
     .log = HostLog,
     .count = HostCount,
+    .snapshot = HostSnapshot,
 };
 
 }  // namespace
 
 Instance::Instance(const PluginLibrary& library, Settings settings, Counters& counters, Wakeup& wakeup)
-    : plugin_(library.Plugin()), settings_(std::move(settings)), log_(settings_.log), counters_(counters), lateVerdicts_(wakeup) {
+    : plugin_(library.Plugin()),
+      settings_(std::move(settings)),
+      log_(settings_.log),
+      counters_(counters),
+      lateVerdicts_(wakeup),
+      snapshots_(settings_.shard, settings_.snapshot) {
   Create();
 }
 
@@ -62,6 +73,8 @@ void Instance::Create() {
 
   try {
     result = plugin_.create(&HostFunctions, reinterpret_cast<mph_instance*>(this), &info, &self_, text.data(), text.size());
+  } catch (const std::bad_alloc&) {
+    throw fail(OutOfMemory());
   } catch (const std::exception& error) {
     throw fail(error.what());
   } catch (...) {
@@ -79,6 +92,10 @@ Instance::~Instance() {
   Guard("destroy", [this] { plugin_.destroy(self_); });
 }
 
+std::string Instance::OutOfMemory() const {
+  return settings_.memoryLimit == 0 ? "out of memory" : "memory limit of " + std::to_string(settings_.memoryLimit) + " bytes reached";
+}
+
 template <typename Callback>
 void Instance::Guard(const char* name, Callback callback) {
   std::string reason;
@@ -87,6 +104,8 @@ void Instance::Guard(const char* name, Callback callback) {
     callback();
 
     return;
+  } catch (const std::bad_alloc&) {
+    reason = OutOfMemory();
   } catch (const std::exception& error) {
     reason = error.what();
   } catch (...) {
@@ -107,6 +126,13 @@ void Instance::OnEvent(const mph_event& event) {
 
 void Instance::OnTick(uint64_t nowNs) {
   Guard("on_tick", [&] { plugin_.on_tick(self_, nowNs); });
+}
+
+void Instance::OnRestore(const Bytes& snapshot) {
+  // A descriptor from before there were snapshots is shorter.
+  if (MPH_HAS(mph_plugin, &plugin_, on_restore) && plugin_.on_restore != nullptr) {
+    Guard("on_restore", [&] { plugin_.on_restore(self_, snapshot.data(), snapshot.size()); });
+  }
 }
 
 void Instance::Log(mph_log_level level, std::string_view message) {

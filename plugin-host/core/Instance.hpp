@@ -3,8 +3,10 @@
 
 #include "Counters.hpp"
 #include "LateVerdicts.hpp"
+#include "Messages.hpp"
 #include "PluginLibrary.hpp"
 #include "RateLimitedLog.hpp"
+#include "SnapshotOutlet.hpp"
 #include "mph_plugin.h"
 
 #include <cstdint>
@@ -21,7 +23,10 @@ class Instance {
     uint32_t shard{0};
     // JSON text.
     std::string config;
+    // Bytes, 0: none. For what is said when it is reached.
+    uint64_t memoryLimit{0};
     RateLimitedLog::Sink log;
+    SnapshotOutlet::Sink snapshot;
     // Must not return.
     std::function<void(const std::string& message)> onFatal;
   };
@@ -48,6 +53,9 @@ class Instance {
   // [instance thread]
   void OnTick(uint64_t nowNs);
 
+  // What another host's instance has left behind. [instance thread]
+  void OnRestore(const Bytes& snapshot);
+
   // 0: the plugin wants no ticks. [any]
   uint32_t TickIntervalMs() const { return plugin_.on_tick == nullptr ? 0 : plugin_.tick_interval_ms; }
 
@@ -60,8 +68,12 @@ class Instance {
   // [instance thread]
   LateVerdicts& GetLateVerdicts() { return lateVerdicts_; }
 
+  // [any]
+  SnapshotOutlet& GetSnapshots() { return snapshots_; }
+
  private:
   void Create();
+  std::string OutOfMemory() const;
   template <typename Callback>
   void Guard(const char* name, Callback callback);
 
@@ -70,6 +82,7 @@ class Instance {
   RateLimitedLog log_;
   Counters& counters_;
   LateVerdicts lateVerdicts_;
+  SnapshotOutlet snapshots_;
   // What the plugin itself calls `self`.
   void* self_{nullptr};
 };

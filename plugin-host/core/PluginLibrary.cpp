@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cerrno>
+#include <cstddef>
 #include <exception>
 
 namespace mph::host {
@@ -15,6 +16,8 @@ namespace {
 using Mph::Control::ErrorCode;
 
 constexpr const char* EntryName = "mph_plugin_entry";
+// The descriptor of the first release.
+constexpr size_t MinDescriptorSize = offsetof(mph_plugin, on_restore);
 
 // dlopen() would say much of this, too, but not what to do about it.
 void CheckFile(const std::string& file) {
@@ -51,9 +54,9 @@ void CheckDescriptor(const std::string& file, const mph_plugin* plugin) {
                              std::to_string(MPH_ABI_VERSION) + rebuild);
   }
   // A longer descriptor comes from a newer header with further fields, which this host does not know and need not.
-  if (plugin->size < sizeof(mph_plugin)) {
+  if (plugin->size < MinDescriptorSize) {
     throw AbiError(file, "has a descriptor of " + std::to_string(plugin->size) + " bytes, ABI version " + std::to_string(MPH_ABI_VERSION) +
-                             " has at least " + std::to_string(sizeof(mph_plugin)) + "; set its `size` to sizeof(mph_plugin)");
+                             " has at least " + std::to_string(MinDescriptorSize) + "; set its `size` to sizeof(mph_plugin)");
   }
 
   const auto require = [&](bool isThere, const char* field) {

@@ -19,7 +19,6 @@ void RingTable::Add(std::unique_ptr<ServedRing> ring) {
   }
   byRouter_[ring->Router()] = ring.get();
   slots_[number].ring = std::move(ring);
-  MarkReady(number);
 }
 
 std::unique_ptr<ServedRing> RingTable::Remove(uint32_t number) {

@@ -18,16 +18,30 @@ class RingTable {
   RingTable(shm::LinkReader worker, shm::LinkWriter own, int workerDoorbell, ServingStats& stats)
       : worker_(worker), watch_(worker, 0), own_(own), workerDoorbell_(workerDoorbell), stats_(stats) {}
 
-  // The first look at a new ring comes by itself, since it may have been published in before.
   void Add(std::unique_ptr<ServedRing> ring);
 
   // The ring is closed by whoever takes it. nullptr: there is none with that number.
   std::unique_ptr<ServedRing> Remove(uint32_t number);
 
+  // nullptr: there is none with that number.
+  ServedRing* Find(uint32_t number) const { return Has(number) ? slots_[number].ring.get() : nullptr; }
+
   bool Has(uint32_t number) const { return number < slots_.size() && slots_[number].ring != nullptr; }
 
   // nullptr: closed, or never there.
   ServedRing* FindRouter(uint32_t router) const;
+
+  // The ring is looked at in the next turn, whether its worker says so or not: something may have been published in it before.
+  void MarkReady(uint32_t number);
+
+  template <typename Do>
+  void ForEach(Do&& body) const {
+    for (const auto& slot : slots_) {
+      if (slot.ring != nullptr) {
+        body(*slot.ring);
+      }
+    }
+  }
 
   // Idle: nothing was published, the thread may sleep after another look. Stalled: all rings with something to read wait for room.
   using ServeResult = ServedRing::ServeResult;
@@ -54,7 +68,6 @@ class RingTable {
   };
 
   void MarkChanged();
-  void MarkReady(uint32_t number);
 
   shm::LinkReader worker_;
   shm::PublicationWatch watch_;

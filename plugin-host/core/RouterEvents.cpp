@@ -2,7 +2,9 @@
 
 #include "Messages.hpp"
 
+#include <set>
 #include <utility>
+#include <vector>
 
 namespace mph::host {
 
@@ -51,6 +53,62 @@ bool RouterEvents::Deliver(const Event& event, uint64_t atNs) {
   return false;
 }
 
+uint64_t RouterEvents::Follow(const flatbuffers::Vector<flatbuffers::Offset<Event>>* state, uint64_t atNs) {
+  std::set<uint32_t> producers;
+  std::set<uint32_t> attachments;
+  std::vector<const Event*> events;
+
+  if (!isOpen_) {
+    return 0;
+  }
+  if (state != nullptr) {
+    events.assign(state->begin(), state->end());
+  }
+  for (const auto* event : events) {
+    if (event->type() == EventType::ProducerCreated) {
+      producers.insert(event->producer());
+    } else if (event->type() == EventType::AttachmentAdded) {
+      attachments.insert(event->attachment());
+    }
+  }
+
+  auto told = CloseMissing(producers, attachments, atNs);
+
+  for (const auto* event : events) {
+    const bool isKnown = event->type() == EventType::ProducerCreated && producers_.contains(event->producer());
+    const bool isTold = isKnown ? PauseProducer(*event, atNs, event->paused()) : Deliver(*event, atNs);
+
+    told += isTold ? 1 : 0;
+  }
+
+  return told;
+}
+
+// What has gone while this host did not read the ring.
+uint64_t RouterEvents::CloseMissing(const std::set<uint32_t>& producers, const std::set<uint32_t>& attachments, uint64_t atNs) {
+  std::vector<uint32_t> closed;
+  std::vector<uint32_t> removed;
+
+  for (const auto& [number, producer] : producers_) {
+    if (!producers.contains(number)) {
+      closed.push_back(number);
+    }
+  }
+  for (const auto& [number, id] : attachments_) {
+    if (!attachments.contains(number)) {
+      removed.push_back(number);
+    }
+  }
+  for (const auto number : closed) {
+    CloseProducer(number, atNs);
+  }
+  for (const auto number : removed) {
+    RemoveAttachment(number, atNs);
+  }
+
+  return closed.size() + removed.size();
+}
+
 void RouterEvents::Close(uint64_t nowNs) {
   if (!std::exchange(isOpen_, false)) {
     return;
@@ -91,7 +149,7 @@ bool RouterEvents::AddProducer(const Event& event, uint64_t atNs) {
 bool RouterEvents::PauseProducer(const Event& event, uint64_t atNs, bool paused) {
   const auto known = producers_.find(event.producer());
 
-  // The state of an offer may be ahead of the records that follow it.
+  // The state at a start may be ahead of the records that follow it.
   if (known == producers_.end() || known->second.paused == paused) {
     return false;
   }

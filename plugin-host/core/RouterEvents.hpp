@@ -1,4 +1,4 @@
-// Lifecycle of one router as its plugin hears it: events of the ring and of RingOffer.state in, mph_event out. Each router opens
+// Lifecycle of one router as its plugin hears it: events of the ring and of RingStart.state in, mph_event out. Each router opens
 // once, nothing is announced twice, and whatever was opened is closed in the end, also when the worker is gone.
 #pragma once
 
@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 
 namespace mph::host {
@@ -20,6 +21,10 @@ class RouterEvents {
   // What the worker reports, in order. Returns whether the plugin was told, which it is not of what it knows already.
   bool Deliver(const Mph::Control::Event& event, uint64_t atNs);
 
+  // The state as the worker sees it at the start of the ring: all that there is, of which the plugin hears what it does not know. Returns
+  // how many things it was told.
+  uint64_t Follow(const flatbuffers::Vector<flatbuffers::Offset<Mph::Control::Event>>* state, uint64_t atNs);
+
   // Ends the story: closes whatever is open. Does nothing the second time.
   void Close(uint64_t nowNs);
 
@@ -30,6 +35,7 @@ class RouterEvents {
     bool paused;
   };
 
+  uint64_t CloseMissing(const std::set<uint32_t>& producers, const std::set<uint32_t>& attachments, uint64_t atNs);
   bool AddProducer(const Mph::Control::Event& event, uint64_t atNs);
   bool PauseProducer(const Mph::Control::Event& event, uint64_t atNs, bool paused);
   void CloseProducer(uint32_t number, uint64_t atNs);

@@ -1,6 +1,8 @@
 #include "ServedRing.hpp"
 
 #include "Clock.hpp"
+#include "Error.hpp"
+#include "InHand.hpp"
 #include "Messages.hpp"
 
 #include <algorithm>
@@ -22,40 +24,87 @@ ServedRing::ServedRing(const Mph::Control::RingOffer& offer, shm::UniqueFd packe
                        Instance& instance, ServingStats& stats)
     : number_(offer.ring()),
       router_(router),
+      routerId_(ToString(offer.routerId())),
       instance_(instance),
       stats_(stats),
       packetSegment_(shm::Segment::Open(std::move(packetFd), SegmentKind::Packet, offer.packetRingSize(), shm::Access::ReadOnly)),
       verdictSegment_(shm::Segment::Open(std::move(verdictFd), SegmentKind::Verdict, offer.verdictRingSize(), shm::Access::ReadWrite)),
       packetRing_(packetSegment_.Data() + static_cast<size_t>(PacketSegmentOffset::Ring), offer.packetRingSize(),
-                  shm::AtomicAt<uint64_t>(std::as_const(packetSegment_).Data(), PacketSegmentOffset::ProducerCursor),
-                  offer.startPosition()),
+                  shm::AtomicAt<uint64_t>(std::as_const(packetSegment_).Data(), PacketSegmentOffset::ProducerCursor)),
       verdictRing_(verdictSegment_.Data() + static_cast<size_t>(VerdictSegmentOffset::Ring), offer.verdictRingSize(),
                    shm::AtomicAt<uint64_t>(verdictSegment_.Data(), VerdictSegmentOffset::ProducerCursor)),
       packetProducerCursor_(shm::AtomicAt<uint64_t>(packetSegment_.Data(), PacketSegmentOffset::ProducerCursor)),
       verdictConsumerCursor_(shm::AtomicAt<uint64_t>(packetSegment_.Data(), PacketSegmentOffset::VerdictConsumerCursor)),
       packetConsumerCursor_(shm::AtomicAt<uint64_t>(verdictSegment_.Data(), VerdictSegmentOffset::PacketConsumerCursor)),
-      nowServing_(shm::AtomicAt<uint64_t>(verdictSegment_.Data(), VerdictSegmentOffset::NowServing)),
-      oldestLiveTicket_(offer.oldestLiveTicket()),
-      released_(offer.startPosition()),
-      events_(instance, router, ToString(offer.routerId()), MonotonicNs()) {
+      nowServing_(shm::AtomicAt<uint64_t>(verdictSegment_.Data(), VerdictSegmentOffset::NowServing)) {
   // Mappings do not need them, and a host of many routers would run out.
   packetSegment_.CloseFd();
   verdictSegment_.CloseFd();
+}
 
-  // The segment of a new epoch begins with zeros: from here on the cursor is one of this ring.
+void ServedRing::Start(const Mph::Control::RingStart& start) {
+  // Relaxed: it is only a bound, Peek() reads the cursor properly.
+  const auto published = packetProducerCursor_->load(std::memory_order_relaxed);
+
+  if (start.startPosition() % shm::RecordAlignment != 0 || published - start.startPosition() > packetRing_.Size()) {
+    throw Error(Mph::Control::ErrorCode::Malformed, "ring " + std::to_string(number_) + " is to be read from position " +
+                                                        std::to_string(start.startPosition()) + ", and its worker has published up to " +
+                                                        std::to_string(published));
+  }
+
+  packetRing_ = shm::RingConsumer(packetSegment_.Data() + static_cast<size_t>(PacketSegmentOffset::Ring), packetRing_.Size(),
+                                  packetProducerCursor_, start.startPosition());
+  released_ = start.startPosition();
+  oldestLiveTicket_ = start.oldestLiveTicket();
+  carefulUntil_ = start.carefulUntil();
+  pending_ = 0;
+  phase_ = Phase::Serving;
+
+  // From here on the cursor is one of this ring: a new segment begins with zeros, an old one with where this host had stopped.
   packetRing_.Release(packetConsumerCursor_);
 
-  if (offer.state() != nullptr) {
-    for (const auto* event : *offer.state()) {
-      stats_.events.Add(events_.Deliver(*event, MonotonicNs()) ? 1 : 0);
-    }
+  if (!events_) {
+    events_.emplace(instance_, router_, routerId_, MonotonicNs());
   }
+  stats_.events.Add(events_->Follow(start.state(), MonotonicNs()));
+}
+
+void ServedRing::Stop(StopAt where) {
+  phase_ = Phase::Stopping;
+  // Relaxed: see Start().
+  readUntil_ = where == StopAt::Batch ? packetRing_.Position() : packetProducerCursor_->load(std::memory_order_relaxed);
+  stopDeadlineNs_ = 0;
+}
+
+bool ServedRing::TryFinishStop(uint64_t nowNs) {
+  const bool isStalled = count_ > 0;
+
+  if (stopDeadlineNs_ == 0 || (HasMoreToRead() && !isStalled)) {
+    stopDeadlineNs_ = nowNs + StopPatienceNs;
+  }
+  if ((HasMoreToRead() || isStalled || pending_ > 0) && nowNs < stopDeadlineNs_) {
+    return false;
+  }
+
+  Publish();
+  // What has found no room stays in the packet ring, for whoever reads on there.
+  count_ = 0;
+  answered_ = 0;
+  phase_ = Phase::Warm;
+
+  return true;
 }
 
 ServedRing::ServeResult ServedRing::Serve() {
+  if (IsWarm()) {
+    return ServeResult::Idle;
+  }
   // What is left of the last batch comes first: it stays in the ring until it is answered.
   if (!FinishBatch()) {
     return ServeResult::Stalled;
+  }
+  if (!HasMoreToRead()) {
+    return ServeResult::Idle;
   }
 
   const auto result = ReadBatch();
@@ -72,7 +121,8 @@ ServedRing::ServeResult ServedRing::Serve() {
   return result;
 }
 
-// Up to a batch of records; events in front of its first packet are delivered, one behind it ends the batch.
+// Up to a batch of records; events in front of its first packet are delivered, one behind it ends the batch. What a host has died of is a
+// batch by itself.
 ServedRing::ServeResult ServedRing::ReadBatch() {
   shm::RingConsumer::RecordView view;
 
@@ -86,6 +136,9 @@ ServedRing::ServeResult ServedRing::ReadBatch() {
         return ServeResult::Corrupt;
     }
 
+    if (count_ > 0 && IsToBeAlone(batchPosition_)) {
+      return ServeResult::More;
+    }
     if (view.header.type() == RecordType::Packet) {
       if (!AddPacket(view)) {
         stats_.skipped.Add(1);
@@ -95,12 +148,25 @@ ServedRing::ServeResult ServedRing::ReadBatch() {
         return ServeResult::More;
       }
       DeliverEvent(view);
+      if (IsToBeAlone(view.position)) {
+        packetRing_.Consume(view);
+
+        return ServeResult::More;
+      }
     }
-    // Another type comes from a worker that knows more than this host: nothing in it concerns the plugin.
+    // Skipped, since hosts have died of it, or of a type that only a newer host knows: nothing in it concerns the plugin.
     packetRing_.Consume(view);
   }
 
   return ServeResult::More;
+}
+
+bool ServedRing::IsToBeAlone([[maybe_unused]] uint64_t position) const {
+#ifdef MPH_SABOTAGE_IGNORE_CAREFUL
+  return false;
+#else
+  return position < carefulUntil_;
+#endif
 }
 
 // False: nobody waits for its verdict any more.
@@ -108,9 +174,14 @@ bool ServedRing::AddPacket(const shm::RingConsumer::RecordView& view) {
   // Same bytes (LayoutChecks.cpp).
   const auto* packet = reinterpret_cast<const mph_packet*>(view.data);
 
-  if (view.header.length() < sizeof(mph_packet) || (packet->ticket != 0 && packet->ticket < oldestLiveTicket_)) {
+  if (view.header.length() < sizeof(mph_packet)) {
     return false;
   }
+#ifndef MPH_SABOTAGE_IGNORE_OLDEST_TICKET
+  if (packet->ticket != 0 && packet->ticket < oldestLiveTicket_) {
+    return false;
+  }
+#endif
   if (count_ == 0) {
     batchPosition_ = view.position;
   }
@@ -138,7 +209,7 @@ void ServedRing::DeliverEvent(const shm::RingConsumer::RecordView& view) {
   }
 
   SetNowServing(view.position + 1);
-  stats_.events.Add(events_.Deliver(*flatbuffers::GetRoot<Mph::Control::Event>(table), record.atNs()) ? 1 : 0);
+  stats_.events.Add(events_->Deliver(*flatbuffers::GetRoot<Mph::Control::Event>(table), record.atNs()) ? 1 : 0);
   SetNowServing(0);
 }
 
@@ -161,10 +232,16 @@ void ServedRing::HandToPlugin() {
   SetNowServing(batchPosition_ + 1);
   instance_.OnPackets(batch);
   SetNowServing(0);
+  for (uint32_t i = 0; i < count_; ++i) {
+    pending_ += verdicts_[i] == MPH_PENDING && packets_[i]->ticket != 0 ? 1 : 0;
+  }
 }
 
 // True when nothing of the batch is left: its verdicts are published, then its bytes given back.
 bool ServedRing::FinishBatch() {
+#ifdef MPH_SABOTAGE_CURSOR_BEFORE_VERDICTS
+  packetRing_.Release(packetConsumerCursor_);
+#endif
   const bool isAnswered = WriteVerdicts();
 
   Publish();
@@ -230,7 +307,18 @@ bool ServedRing::WriteVerdict(uint64_t ticket, uint8_t verdict) {
   return true;
 }
 
-bool ServedRing::AnswerLate(uint64_t ticket, mph_verdict verdict) { return WriteVerdict(ticket, static_cast<uint8_t>(verdict)); }
+ServedRing::AnswerResult ServedRing::AnswerLate(uint64_t ticket, mph_verdict verdict) {
+  if (IsWarm()) {
+    return AnswerResult::NotServing;
+  }
+  if (!WriteVerdict(ticket, static_cast<uint8_t>(verdict))) {
+    return AnswerResult::Full;
+  }
+  // A plugin may answer twice, or something that it had been asked before the start.
+  pending_ -= pending_ > 0 ? 1 : 0;
+
+  return AnswerResult::Ok;
+}
 
 void ServedRing::Publish() {
   if (std::exchange(hasWritten_, false)) {
@@ -241,25 +329,32 @@ void ServedRing::Publish() {
 
 bool ServedRing::TakePublished() { return std::exchange(hasPublished_, false); }
 
-void ServedRing::Close(Farewell farewell) {
-  if (farewell == Farewell::Silent) {
+void ServedRing::Close() {
+  if (!IsWarm()) {
     oldestLiveTicket_ = std::numeric_limits<uint64_t>::max();
     answered_ = count_;
-  }
+    phase_ = Phase::Serving;
 
-  // A worker that goes on publishing must not keep this host here. Relaxed: it is only a bound, Peek() reads the cursor properly.
-  const auto end = packetProducerCursor_->load(std::memory_order_relaxed);
+    // A worker that goes on publishing must not keep this host here. Relaxed: see Start().
+    const auto end = packetProducerCursor_->load(std::memory_order_relaxed);
 
-  while (packetRing_.Position() < end && Serve() == ServeResult::More) {
+    while (packetRing_.Position() < end && Serve() == ServeResult::More) {
+    }
+    phase_ = Phase::Warm;
   }
-  events_.Close(MonotonicNs());
+  if (events_) {
+    events_->Close(MonotonicNs());
+  }
 }
 
 // What the worker finds here after this process has died was in the plugin's hands.
 void ServedRing::SetNowServing(uint64_t value) {
+#ifndef MPH_SABOTAGE_NO_NOW_SERVING
   // N1: what was answered and released before is visible to whoever sees the value. Read by the worker after the host's death, or when it
   // looks for progress.
   nowServing_->store(value, std::memory_order_release);
+  InHand::nowServing = value != 0 ? nowServing_ : nullptr;
+#endif
 }
 
 }  // namespace mph::host

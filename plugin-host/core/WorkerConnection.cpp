@@ -1,7 +1,9 @@
 #include "WorkerConnection.hpp"
 
+#include "Clock.hpp"
 #include "Error.hpp"
 
+#include <algorithm>
 #include <mph/shm/Doorbell.hpp>
 #include <utility>
 
@@ -19,11 +21,13 @@ constexpr size_t OfferFds = 2;
 
 }  // namespace
 
-WorkerConnection::WorkerConnection(WorkerLinks links, std::string pluginId, Instance& instance, ServingStats& stats)
+WorkerConnection::WorkerConnection(WorkerLinks links, std::string pluginId, Instance& instance, ServingStats& stats,
+                                   std::function<void()> restore)
     : links_(std::move(links)),
       pluginId_(std::move(pluginId)),
       instance_(instance),
       stats_(stats),
+      restore_(std::move(restore)),
       ownLink_(links_.hostLink.Data()),
       rings_(shm::LinkReader(links_.workerLink.Data()), ownLink_, links_.workerDoorbell.Get(), stats) {}
 
@@ -36,7 +40,10 @@ WorkerConnection::ServeResult WorkerConnection::Serve() {
 
   const bool hasRoom = WriteLateVerdicts();
 
-  return result == ServeResult::Idle && !hasRoom ? ServeResult::Stalled : result;
+  FinishStops();
+
+  // Whoever waits for verdicts of a plugin looks as often as one who waits for room.
+  return result == ServeResult::Idle && (!hasRoom || !stopping_.empty()) ? ServeResult::Stalled : result;
 }
 
 // False: some wait for room in their ring.
@@ -65,8 +72,15 @@ bool WorkerConnection::WriteLateVerdicts() {
       rings_.Announce(*written);
     }
     written = ring;
-    if (!ring->AnswerLate(late.ticket, late.verdict)) {
-      lateVerdicts_[kept++] = late;
+    switch (ring->AnswerLate(late.ticket, late.verdict)) {
+      case ServedRing::AnswerResult::Ok:
+        break;
+      case ServedRing::AnswerResult::Full:
+        lateVerdicts_[kept++] = late;
+        break;
+      case ServedRing::AnswerResult::NotServing:
+        stats_.lateForNobody.Add(1);
+        break;
     }
   }
   lateVerdicts_.resize(kept);
@@ -102,10 +116,21 @@ void WorkerConnection::ResetDoorbell() {
   }
 }
 
-void WorkerConnection::Close(ServedRing::Farewell farewell) {
+void WorkerConnection::Leave() {
+  if (std::exchange(isLeaving_, true)) {
+    return;
+  }
+  rings_.ForEach([this](ServedRing& ring) {
+    if (ring.IsServing()) {
+      StopRing(ring, ServedRing::StopAt::Published);
+    }
+  });
+}
+
+void WorkerConnection::Close() {
   WriteLateVerdicts();
   for (const auto& ring : rings_.TakeAll()) {
-    CloseRing(*ring, farewell);
+    CloseRing(*ring);
   }
 }
 
@@ -115,6 +140,12 @@ void WorkerConnection::Follow(Frame frame) {
   switch (envelope.body_type()) {
     case Body::RingOffer:
       OnRingOffer(*envelope.body_as_RingOffer(), std::move(frame.fds));
+      break;
+    case Body::RingStart:
+      OnRingStart(*envelope.body_as_RingStart());
+      break;
+    case Body::RingStop:
+      OnRingStop(envelope.body_as_RingStop()->ring());
       break;
     case Body::RingWithdrawn:
       OnRingWithdrawn(envelope.body_as_RingWithdrawn()->ring());
@@ -161,28 +192,97 @@ std::unique_ptr<ServedRing> WorkerConnection::AcceptOffer(const Mph::Control::Ri
     throw refuse(ErrorCode::NotFound, "this host has no plugin " + ToString(offer.pluginId()) + ", it has " + pluginId_);
   }
 
-  const auto router = ++lastRouter_;
-
-  instance_.GetLateVerdicts().OpenRouter(router);
-
   try {
-    return std::make_unique<ServedRing>(offer, std::move(fds[0]), std::move(fds[1]), router, instance_, stats_);
+    return std::make_unique<ServedRing>(offer, std::move(fds[0]), std::move(fds[1]), ++lastRouter_, instance_, stats_);
   } catch (const std::exception& error) {
-    instance_.GetLateVerdicts().CloseRouter(router);
     throw refuse(ErrorCode::System, error.what());
+  }
+}
+
+void WorkerConnection::OnRingStart(const Mph::Control::RingStart& start) {
+  // The worker does not know yet that this host is about to go.
+  if (isLeaving_) {
+    return;
+  }
+
+  auto* const ring = rings_.Find(start.ring());
+
+  if (ring == nullptr || !ring->IsWarm()) {
+    throw Error(ErrorCode::Malformed, "the worker started ring " + std::to_string(start.ring()) + ", which is " +
+                                          (ring == nullptr ? "none that it has offered" : "served already"));
+  }
+  if (!std::exchange(hasRestored_, true)) {
+    restore_();
+  }
+  instance_.GetLateVerdicts().OpenRouter(ring->Router());
+  instance_.GetSnapshots().Open(ring->Router());
+  ring->Start(start);
+  rings_.MarkReady(ring->Number());
+}
+
+void WorkerConnection::OnRingStop(uint32_t number) {
+  if (isLeaving_) {
+    return;
+  }
+
+  auto* const ring = rings_.Find(number);
+
+  if (ring == nullptr || !ring->IsServing()) {
+    throw Error(ErrorCode::Malformed, "the worker stopped ring " + std::to_string(number) + ", which this host does not serve");
+  }
+  StopRing(*ring, ServedRing::StopAt::Batch);
+}
+
+void WorkerConnection::StopRing(ServedRing& ring, ServedRing::StopAt where) {
+  ring.Stop(where);
+  stopping_.push_back(ring.Number());
+  rings_.MarkReady(ring.Number());
+}
+
+void WorkerConnection::FinishStops() {
+  if (stopping_.empty()) {
+    return;
+  }
+
+  const auto now = MonotonicNs();
+
+  std::erase_if(stopping_, [&](uint32_t number) {
+    auto& ring = *rings_.Find(number);
+    const bool isFinished = ring.TryFinishStop(now);
+
+    if (isFinished) {
+      FinishStop(ring);
+    }
+
+    return isFinished;
+  });
+}
+
+void WorkerConnection::FinishStop(ServedRing& ring) {
+  rings_.Announce(ring);
+  instance_.GetLateVerdicts().CloseRouter(ring.Router());
+  instance_.GetSnapshots().Close(ring.Router());
+
+  // One that leaves was not asked.
+  if (!isLeaving_) {
+    flatbuffers::FlatBufferBuilder builder;
+
+    links_.socket.Send(MakeFrame(builder, 0, Mph::Control::CreateRingStopped(builder, ring.Number())), SendTimeoutMs);
   }
 }
 
 void WorkerConnection::OnRingWithdrawn(uint32_t number) {
   if (const auto ring = rings_.Remove(number)) {
-    CloseRing(*ring, ServedRing::Farewell::Silent);
+    std::erase(stopping_, number);
+    CloseRing(*ring);
   }
 }
 
-void WorkerConnection::CloseRing(ServedRing& ring, ServedRing::Farewell farewell) {
-  ring.Close(farewell);
+void WorkerConnection::CloseRing(ServedRing& ring) {
+  ring.Close();
   rings_.Announce(ring);
   instance_.GetLateVerdicts().CloseRouter(ring.Router());
+  instance_.GetSnapshots().Close(ring.Router());
 }
 
 }  // namespace mph::host

@@ -6,6 +6,7 @@
 #include "WorkerHandshake.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <mph/shm/Link.hpp>
 #include <string>
 #include <vector>
@@ -15,15 +16,16 @@ namespace mph::host {
 // [instance thread]
 class WorkerConnection {
  public:
-  // The instance outlives the connection.
-  WorkerConnection(WorkerLinks links, std::string pluginId, Instance& instance, ServingStats& stats);
+  // The instance outlives the connection. `restore` is called once, before the first ring is served.
+  WorkerConnection(WorkerLinks links, std::string pluginId, Instance& instance, ServingStats& stats, std::function<void()> restore);
 
   WorkerConnection(const WorkerConnection&) = delete;
   WorkerConnection& operator=(const WorkerConnection&) = delete;
 
   using ServeResult = ServedRing::ServeResult;
 
-  // One turn: a batch of every ring that has one, and the late verdicts. Throws Error when a ring is corrupt.
+  // One turn: a batch of every ring that has one, the late verdicts, and the end of rings that are to stop. Throws Error when a ring is
+  // corrupt.
   [[nodiscard]] ServeResult Serve();
 
   enum class ControlResult : uint8_t { Open, Closed };
@@ -51,27 +53,41 @@ class WorkerConnection {
   uint64_t TakeRingingNs() { return rings_.TakeRingingNs(); }
   bool HasLateVerdicts() const { return !instance_.GetLateVerdicts().IsEmpty(); }
 
-  // Ends the serving of all rings. The worker is told nothing but what `farewell` says.
-  void Close(ServedRing::Farewell farewell);
+  // All rings are to stop behind what is published now; the worker is not told. Serve() goes on until HasLeft().
+  void Leave();
+  bool HasLeft() const { return isLeaving_ && stopping_.empty(); }
+
+  // Closes all rings. Those that are still served are read to their end, though nobody waits for verdicts any more.
+  void Close();
 
  private:
   void Follow(Frame frame);
   void OnRingOffer(const Mph::Control::RingOffer& offer, std::vector<shm::UniqueFd> fds);
   std::unique_ptr<ServedRing> AcceptOffer(const Mph::Control::RingOffer& offer, std::vector<shm::UniqueFd> fds);
+  void OnRingStart(const Mph::Control::RingStart& start);
+  void OnRingStop(uint32_t number);
   void OnRingWithdrawn(uint32_t number);
-  void CloseRing(ServedRing& ring, ServedRing::Farewell farewell);
+  void CloseRing(ServedRing& ring);
+  void StopRing(ServedRing& ring, ServedRing::StopAt where);
+  void FinishStops();
+  void FinishStop(ServedRing& ring);
   bool WriteLateVerdicts();
 
   WorkerLinks links_;
   const std::string pluginId_;
   Instance& instance_;
   ServingStats& stats_;
+  const std::function<void()> restore_;
+  bool hasRestored_{false};
   shm::LinkWriter ownLink_;
   RingTable rings_;
   // A plugin never sees a router's number twice, or a verdict that comes very late could meet another router's ticket.
   uint32_t lastRouter_{0};
   // Those that did not fit into their ring yet.
   std::vector<LateVerdict> lateVerdicts_;
+  // Numbers of the rings that are to stop.
+  std::vector<uint32_t> stopping_;
+  bool isLeaving_{false};
 };
 
 }  // namespace mph::host

@@ -92,7 +92,10 @@ bool WorkerWait::Sleep(int timeoutMs) {
 
   const auto block = [&] { count = epoll_wait(epoll_.Get(), events.data(), events.size(), timeoutMs); };
 
-  stats_.sleeps.Add(shm::SleepUnless(connection_.OwnLink(), [&] { return connection_.HasPublications(); }, block) ? 1 : 0);
+  stats_.sleeps.Add(shm::SleepUnless(
+                        connection_.OwnLink(), [&] { return connection_.HasPublications(); }, block)
+                        ? 1
+                        : 0);
 
   bool hasControl = false;
   bool mustReset = ++sleepsSinceReset_ >= SleepsPerReset;

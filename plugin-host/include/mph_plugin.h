@@ -175,7 +175,7 @@ typedef struct mph_host {
    * many events keeps its own sum and adds it in on_tick(). */
   void (*count)(mph_instance *instance, const char *name, uint64_t add);
   /* Hands the plugin's state to whichever host comes after this one; the last one counts. Copied before it returns. MPH_INVALID:
-   * more than MPH_SNAPSHOT_MAX bytes; MPH_FULL: the last one is still on its way. */
+   * more than MPH_SNAPSHOT_MAX bytes; MPH_FULL: the last one is still on its way; MPH_UNKNOWN: this host serves no router now. */
   mph_result (*snapshot)(mph_instance *instance, const void *bytes, size_t length);
 } mph_host;
 

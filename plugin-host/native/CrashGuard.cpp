@@ -1,10 +1,16 @@
 #include "CrashGuard.hpp"
 
+#include "InHand.hpp"
+#include "MemoryLimit.hpp"
+
 #include <sys/socket.h>
+#include <unistd.h>
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 
 namespace mph::native::CrashGuard {
 
@@ -16,14 +22,40 @@ constexpr size_t MaxSockets = 512;
 constexpr int Free = 0;
 
 constexpr std::array FatalSignals{SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP, SIGTERM, SIGQUIT, SIGXCPU, SIGXFSZ};
+// By which a program ends itself.
+constexpr std::array Faults{SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
 
 // Relaxed, everywhere: an entry is a number and hands over nothing else.
 std::array<std::atomic<int>, MaxSockets> sockets{};
 
 static_assert(std::atomic<int>::is_always_lock_free, "signal handlers may not wait for a lock");
 
-void OnFatalSignal(int signal) {
+void ShutDownSockets() {
+  const int savedErrno = errno;
+
+  for (const auto& socket : sockets) {
+    if (const int fd = socket.load(std::memory_order_relaxed); fd != Free) {
+      shutdown(fd, SHUT_RDWR);
+    }
+  }
+  errno = savedErrno;
+}
+
+// A kill from outside says nothing about what is in hand. abort() sends its signal, too, but from within.
+bool IsOwnFault(int signal, const siginfo_t& info) {
+  const bool isFromKernel = info.si_code > 0;
+
+  return std::find(Faults.begin(), Faults.end(), signal) != Faults.end() && (isFromKernel || info.si_pid == getpid());
+}
+
+void OnFatalSignal(int signal, siginfo_t* info, void*) {
+  if (IsOwnFault(signal, *info)) {
+    host::InHand::MarkCrashed();
+  }
+#ifndef MPH_SABOTAGE_KEEP_SOCKET_ON_CRASH
   ShutDownSockets();
+#endif
+  MemoryLimit::SayIfReached();
   // Blocked while this handler runs, and reset to the default by SA_RESETHAND: it ends the process as soon as the handler returns, with
   // the state of the crash in the core.
   raise(signal);
@@ -34,12 +66,15 @@ void OnFatalSignal(int signal) {
 void Install() {
   struct sigaction action {};
 
-  action.sa_handler = OnFatalSignal;
-  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_ONSTACK);
+  action.sa_sigaction = OnFatalSignal;
+  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_ONSTACK | SA_SIGINFO);
   sigfillset(&action.sa_mask);
   for (const int signal : FatalSignals) {
     sigaction(signal, &action, nullptr);
   }
+  // They run on the thread that calls exit(); if a callback of the plugin does, something is in hand.
+  std::atexit(Report);
+  std::at_quick_exit(Report);
 }
 
 void Add(int fd) {
@@ -62,15 +97,9 @@ void Remove(int fd) {
   }
 }
 
-void ShutDownSockets() {
-  const int savedErrno = errno;
-
-  for (const auto& socket : sockets) {
-    if (const int fd = socket.load(std::memory_order_relaxed); fd != Free) {
-      shutdown(fd, SHUT_RDWR);
-    }
-  }
-  errno = savedErrno;
+void Report() {
+  host::InHand::MarkCrashed();
+  ShutDownSockets();
 }
 
 }  // namespace mph::native::CrashGuard

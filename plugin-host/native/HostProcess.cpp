@@ -2,6 +2,7 @@
 
 #include "CrashGuard.hpp"
 #include "Error.hpp"
+#include "MemoryLimit.hpp"
 
 #include <fcntl.h>
 #include <sys/prctl.h>
@@ -10,8 +11,9 @@
 #include <unistd.h>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
-#include <cstring>
+#include <fstream>
 
 namespace mph::native {
 
@@ -56,13 +58,19 @@ void CloseInherited() {
 
 // When memory runs out a host goes before a worker. Best effort: a container may forbid it.
 void OfferToOomKiller() {
-  constexpr const char* Score = "500";
-  const int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  constexpr int Score = 500;
+  int score = 0;
+  std::fstream file("/proc/self/oom_score_adj");
 
-  if (fd >= 0) {
-    [[maybe_unused]] const auto written = write(fd, Score, std::strlen(Score));
-
-    close(fd);
+  // Whoever started this process may have offered it more urgently.
+  if (file >> score && score >= Score) {
+    return;
+  }
+  file.clear();
+  file.seekp(0);
+  file << Score << std::flush;
+  if (!file) {
+    std::fprintf(stderr, "oom_score_adj cannot be raised to %d: when memory runs out, a worker may go before this host\n", Score);
   }
 }
 
@@ -81,7 +89,9 @@ void HostProcess::OnWorkerSocketOpened(int fd) { CrashGuard::Add(fd); }
 
 void HostProcess::OnWorkerSocketClosing(int fd) { CrashGuard::Remove(fd); }
 
-void HostProcess::ShutDownWorkerSockets() { CrashGuard::ShutDownSockets(); }
+void HostProcess::LimitMemory(uint64_t bytes) { MemoryLimit::Set(bytes); }
+
+void HostProcess::ShutDownWorkerSockets() { CrashGuard::Report(); }
 
 void HostProcess::Abort() { std::abort(); }
 

@@ -3,6 +3,8 @@
 
 #include "Host.hpp"
 
+#include <cstdint>
+
 namespace mph::native {
 
 class HostProcess : public host::Host::Process {
@@ -15,6 +17,7 @@ class HostProcess : public host::Host::Process {
 
   void OnWorkerSocketOpened(int fd) override;
   void OnWorkerSocketClosing(int fd) override;
+  void LimitMemory(uint64_t bytes) override;
   void ShutDownWorkerSockets() override;
   [[noreturn]] void Abort() override;
   [[noreturn]] void ExitNow(int code) override;
