@@ -3,7 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { readFileSync, readlinkSync, rmSync } from 'node:fs';
-import { lstat, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { DirectoryError } from './errors.ts';
@@ -11,6 +11,8 @@ import type { Logger } from './logger.ts';
 
 /** Workers find the directory by it: it is in their environment, which they inherit from the app. */
 export const directoryVariable = 'MEDIASOUP_PLUGIN_HOST_DIR';
+/** Beside it, if hosts run under a user of their own: its number. A worker lets that user in. */
+export const hostUserVariable = 'MEDIASOUP_PLUGIN_HOST_UID';
 
 const namePrefix = 'mph-';
 /** `<prefix><pid namespace>-<pid>-<start time>-<random>`, the numbers in base 36. */
@@ -30,8 +32,11 @@ export class AppDirectory {
 		this.token = token;
 	}
 
-	/** Makes it in `parent`, after removing what dead apps left there. */
-	static async create(parent: string, logger: Logger): Promise<AppDirectory> {
+	/**
+	 * Makes it in `parent`, after removing what dead apps left there. If it is `passable`, other users get to what is in it by its name; whom
+	 * they may talk to there is for the workers to decide.
+	 */
+	static async create(parent: string, logger: Logger, passable = false): Promise<AppDirectory> {
 		const prefix = join(parent, `${namePrefix}${ownerName()}-`);
 		const longest = join(`${prefix}XXXXXX`, longestSocketName);
 
@@ -51,6 +56,10 @@ export class AppDirectory {
 			// mkdtemp() makes it with mode 0700.
 			path = await mkdtemp(prefix);
 			await writeFile(join(path, 'token'), token, { mode: 0o600, flag: 'wx' });
+
+			if (passable) {
+				await chmod(path, 0o711);
+			}
 		} catch (error) {
 			if (path) {
 				rmSync(path, { recursive: true, force: true });

@@ -13,12 +13,23 @@ export type HostCrash = {
 	/** Packets that were held for it when it went. */
 	readonly held: number;
 	readonly heldByWorker: readonly { readonly workerPid: number; readonly held: number }[];
+	/** It made no progress any more and was killed for that. */
+	readonly hung: boolean;
+	/** Files with a packet that it died of, as did a host before it; the packet is skipped from now on. */
+	readonly poison: readonly string[];
 	/** In words, for a log. */
 	readonly reason: string;
 };
 
+export type CrashedHost = {
+	readonly pid: number | undefined;
+	readonly hung: boolean;
+	/** May grow. */
+	readonly poison: readonly string[];
+};
+
 export class CrashReport {
-	readonly #pid: number | undefined;
+	readonly #host: CrashedHost;
 	readonly #reason: string;
 	readonly #silentWorkers: Set<number>;
 	readonly #held = new Map<number, number>();
@@ -27,8 +38,8 @@ export class CrashReport {
 	#sent = false;
 
 	/** `reason`: if there is more to it than that it ended. `workerPids`: those that will say how much they held for it. */
-	constructor(pid: number | undefined, reason: string, workerPids: Iterable<number>, send: (crash: HostCrash) => void) {
-		this.#pid = pid;
+	constructor(host: CrashedHost, reason: string, workerPids: Iterable<number>, send: (crash: HostCrash) => void) {
+		this.#host = host;
 		this.#reason = reason;
 		this.#silentWorkers = new Set(workerPids);
 		this.#send = send;
@@ -62,15 +73,18 @@ export class CrashReport {
 		}
 		this.#sent = true;
 
+		const { pid, hung, poison } = this.#host;
 		const heldByWorker = [...this.#held].map(([workerPid, held]) => ({ workerPid, held }));
 
 		this.#send({
-			pid: this.#pid,
+			pid,
 			code: this.#exit?.code ?? null,
 			signal: this.#exit?.signal ?? null,
 			held: heldByWorker.reduce((sum, { held }) => sum + held, 0),
 			heldByWorker,
-			reason: describeEnd(this.#exit, this.#reason),
+			hung,
+			poison: [...poison],
+			reason: describeEnd(this.#exit, [this.#reason, ...poison.map((file) => `of a packet that is in ${file}`)].filter(Boolean).join('; ')),
 		});
 	}
 

@@ -4,8 +4,13 @@ export const defaults = {
 	/** How long a worker or host may take to answer before the call fails with MPH_ERR_TIMEOUT. */
 	timeoutMs: 10_000,
 
-	/** Deaths of a host in a row without any work done in between, after which the plugin is given up. */
+	/** Deaths of a host in a row without any work done in between, after which the plugin is quarantined. */
 	crashBudget: 5,
+
+	/** Whether a second host waits, ready to take over. */
+	standby: false,
+	/** A host without progress for that long while work is outstanding hangs. */
+	hangMs: 1_000,
 
 	/** Where the host's thread runs (docs/placement.md): whichever is better, by what it sees. */
 	placement: 'auto',
@@ -15,8 +20,13 @@ export const defaults = {
 	maxRestartDelayMs: 5_000,
 	/** A host that served this long has done work, even if it gave no verdict. */
 	progressAfterMs: 1_000,
+	/** How long a host that took over as planned must live to be trusted, if no packets come that it could answer. */
+	probationMs: 1_000,
 	/** A host that was told to end is killed when it has not done so by then. */
 	shutdownGraceMs: 2_000,
+
+	/** Below the system's directory for temporary files. */
+	crashDirName: 'mediasoup-plugin-host-crashes',
 
 	attach: {
 		mode: 'observe',

@@ -28,6 +28,9 @@ export const errorCodes = {
 	MPH_ERR_PLUGIN_CREATE: "the plugin's create function failed",
 	MPH_ERR_PLUGIN_KIND: 'plugins of this kind are not supported yet',
 	MPH_ERR_HOST_DIED: 'the host process ended',
+	MPH_ERR_QUARANTINED: 'the plugin is quarantined, because its hosts died again and again',
+	MPH_ERR_BUSY: 'a restart or upgrade of the plugin is under way',
+	MPH_ERR_HOST_USER: 'hosts cannot be run under another user',
 	MPH_ERR_TIMEOUT: 'a worker or host did not answer in time',
 } as const satisfies Record<`MPH_ERR_${string}`, string>;
 

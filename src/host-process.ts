@@ -10,16 +10,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { EnhancedEventEmitter } from 'mediasoup/extras';
 
-import { directoryVariable } from './app-dir.ts';
+import { directoryVariable, hostUserVariable } from './app-dir.ts';
 import type { Reply, RequestType } from './control/control-client.ts';
 import { ConnectionEndedError, ControlClient, FailureReply } from './control/control-client.ts';
-import type { RawInstanceStats } from './control/incoming.ts';
+import type { Incoming, RawInstanceStats } from './control/incoming.ts';
 import type { Outgoing } from './control/outgoing.ts';
 import { HostDiedError, PluginCreateError, PluginHostError, PluginLoadError, ProtocolError, UnsupportedError, WorkerRefusedError } from './errors.ts';
 import { ErrorCode as FailureCode } from './generated/control.js';
 import { LineSplitter } from './line-splitter.ts';
 import type { LogLevel } from './logger.ts';
 import { logLevels } from './logger.ts';
+import type { HostUser } from './options.ts';
 
 export type HostExit = {
 	readonly code: number | null;
@@ -30,11 +31,15 @@ export type HostExit = {
 
 export type PluginIdentity = { readonly name: string; readonly version: string; readonly abiVersion: number };
 
+export type HostSnapshot = Incoming['Snapshot'];
+
 export type HostProcessOptions = {
 	readonly bin: string;
 	/** Names the plugin in messages. */
 	readonly pluginFile: string;
 	readonly timeoutMs: number;
+	/** Default: the app's. */
+	readonly user?: HostUser | undefined;
 };
 
 export type HostProcessEvents = {
@@ -46,6 +51,8 @@ export type HostProcessEvents = {
 	log: [LogLevel, string];
 	/** Its connection to a worker ended. An empty reason: the worker is gone. */
 	workerlost: [workerPid: number, reason: string];
+	/** The plugin's state, for whichever host comes after this one. */
+	snapshot: [HostSnapshot];
 };
 
 /** How much of what it printed last goes into the error when it dies. */
@@ -61,14 +68,14 @@ export class HostProcess extends EnhancedEventEmitter<HostProcessEvents> {
 	#exit: HostExit | undefined;
 	#requests = 0;
 
-	constructor({ bin, pluginFile, timeoutMs }: HostProcessOptions) {
+	constructor({ bin, pluginFile, timeoutMs, user }: HostProcessOptions) {
 		super();
 		this.#pluginFile = pluginFile;
 
 		// A host gets its secrets by its channel and has no business in the directory.
-		const { [directoryVariable]: _, ...env } = process.env;
+		const { [directoryVariable]: _, [hostUserVariable]: __, ...env } = process.env;
 
-		this.#child = spawn(bin, [], { env, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
+		this.#child = spawn(bin, [], { ...user, env, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
 		this.exited = this.#watch();
 
 		// Without descriptors for the pipes there are no streams; then there is no process either, and 'exit' says so.
@@ -88,6 +95,8 @@ export class HostProcess extends EnhancedEventEmitter<HostProcessEvents> {
 				this.#log(logLevels[message.body.level] ?? 'error', message.body.message);
 			} else if (message.type === 'WorkerLost') {
 				this.emit('workerlost', message.body.workerPid, message.body.message);
+			} else if (message.type === 'Snapshot') {
+				this.emit('snapshot', message.body);
 			}
 		});
 
@@ -110,6 +119,11 @@ export class HostProcess extends EnhancedEventEmitter<HostProcessEvents> {
 
 	async connectWorker(fields: Outgoing['ConnectWorker']): Promise<void> {
 		await this.#request('ConnectWorker', fields);
+	}
+
+	/** For its instance there; before that is started for the first time, else it comes too late. */
+	storeSnapshot(snapshot: HostSnapshot): void {
+		this.#channel.send('StoreSnapshot', snapshot);
 	}
 
 	async getStats(timeoutMs?: number): Promise<readonly RawInstanceStats[]> {

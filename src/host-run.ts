@@ -1,37 +1,88 @@
-// One run of a plugin's host: its process, and which workers it has been brought together with.
+// One run of a plugin's host: its process, which workers it has been brought together with, and what it is to each of them.
+
+import { EnhancedEventEmitter } from 'mediasoup/extras';
 
 import type { Outgoing } from './control/outgoing.ts';
-import type { HostProcess, PluginIdentity } from './host-process.ts';
+import { TimeoutError } from './errors.ts';
+import { HostPhase } from './generated/control.js';
+import type { HostProcess, HostSnapshot, PluginIdentity } from './host-process.ts';
 
 /** What is needed of a worker to run hosts for it. */
 export interface SupervisedWorker {
 	readonly pid: number;
 	readonly socketPath: string;
 	readonly closed: boolean;
-	issueHostToken(pluginId: string, token: string): Promise<void>;
+	issueHostToken(pluginId: string, token: string, hangMs: number): Promise<void>;
+	promoteHost(pluginId: string, hostPid: number): Promise<void>;
 	/** How many verdicts the plugin's hosts have given it so far. */
 	verdictsOf(pluginId: string): Promise<number>;
+	/** Whether there is anything that the plugin's host has not read or answered. */
+	waitsFor(pluginId: string): Promise<boolean>;
 }
 
-export class HostRun {
+/** What a host runs: an upgrade changes it. */
+export type PluginCode = { readonly file: string; readonly config: unknown; readonly configJson: string };
+
+export type HostRunOptions = {
+	/** Later ones have higher numbers. */
+	readonly number: number;
 	readonly host: HostProcess;
+	readonly code: PluginCode;
+	readonly load: Outgoing['LoadPlugin'];
+	readonly snapshotsOf: (worker: SupervisedWorker) => readonly HostSnapshot[];
+};
+
+export type HostRunEvents = {
+	/** Of its phase in a worker, of its workers, or it was lost. */
+	change: [];
+};
+
+export class HostRun extends EnhancedEventEmitter<HostRunEvents> {
+	readonly number: number;
+	readonly host: HostProcess;
+	readonly code: PluginCode;
 	readonly loaded: Promise<PluginIdentity>;
-	/** The workers that have it as their host now. */
+	/** The workers that have it as a host now. */
 	readonly connected = new Set<SupervisedWorker>();
+	/** Files with packets that it died of. */
+	readonly poison: string[] = [];
+	readonly #snapshotsOf: HostRunOptions['snapshotsOf'];
 	readonly #connections = new Map<SupervisedWorker, Promise<void>>();
+	/** The last one before it went from there. */
+	readonly #phases = new Map<SupervisedWorker, HostPhase>();
+	readonly #lost = Promise.withResolvers<void>();
+	/** Whoever started it hears of its first failure, and nothing is tried again. */
+	isOnTrial = false;
+	/** It has loaded the plugin and is connected. */
+	isUp = false;
+	/** performance.now() when that was. */
+	upAt: number | undefined;
 	/** performance.now() when it first served all that is attached. */
 	servedAt: number | undefined;
+	/** It was told to end. */
+	isLeaving = false;
 	/** It is of no use any more, whether its process has ended or not. */
 	isLost = false;
+	/** If there is more to it than that it ended. */
+	lostReason = '';
+	hung = false;
 
-	constructor(host: HostProcess, load: Outgoing['LoadPlugin']) {
+	constructor({ number, host, code, load, snapshotsOf }: HostRunOptions) {
+		super();
+		this.number = number;
 		this.host = host;
+		this.code = code;
+		this.#snapshotsOf = snapshotsOf;
 		this.loaded = host.loadPlugin(load);
 		// Whoever waits hears of it; a run that is lost has nobody who waits.
 		this.loaded.catch(() => {});
 	}
 
-	/** A host that the worker has already is cut off by it. */
+	/** Resolves when it is lost. */
+	get lost(): Promise<void> {
+		return this.#lost.promise;
+	}
+
 	async connect(worker: SupervisedWorker, token: Promise<string>): Promise<void> {
 		const connection = this.#connect(worker, token);
 
@@ -43,6 +94,45 @@ export class HostRun {
 	forget(worker: SupervisedWorker): void {
 		this.connected.delete(worker);
 		this.#connections.delete(worker);
+		this.#phases.delete(worker);
+		this.emit('change');
+	}
+
+	/** The worker says what it is there now. */
+	setPhase(worker: SupervisedWorker, phase: HostPhase): void {
+		if (phase !== HostPhase.Gone) {
+			this.#phases.set(worker, phase);
+			this.emit('change');
+		}
+	}
+
+	/** None until the worker has told. */
+	phaseIn(worker: SupervisedWorker): HostPhase {
+		return this.#phases.get(worker) ?? HostPhase.None;
+	}
+
+	servesIn(worker: SupervisedWorker): boolean {
+		return !this.isLost && this.phaseIn(worker) === HostPhase.Serving;
+	}
+
+	get servesAnywhere(): boolean {
+		return [...this.#phases.keys()].some((worker) => this.servesIn(worker));
+	}
+
+	get servesEverywhere(): boolean {
+		return [...this.connected].every((worker) => worker.closed || this.servesIn(worker));
+	}
+
+	/** Whether it serves there, or could at once. */
+	isWarmIn(worker: SupervisedWorker): boolean {
+		return this.servesIn(worker) || (!this.isLost && this.phaseIn(worker) === HostPhase.Warm);
+	}
+
+	lose(reason: string): void {
+		this.isLost = true;
+		this.lostReason = reason;
+		this.#lost.resolve();
+		this.emit('change');
 	}
 
 	/** Settled when it is known whether the worker has it as its host. Undefined: it was not asked to connect. */
@@ -57,11 +147,40 @@ export class HostRun {
 		return results.filter((result) => result.status === 'rejected').map(({ reason }) => reason as unknown);
 	}
 
+	/** Resolves when it is as `what` says; rejects when that takes too long or it is lost before. */
+	async until(what: string, condition: () => boolean, timeoutMs: number): Promise<void> {
+		const { promise, resolve, reject } = Promise.withResolvers<void>();
+		const look = (): void => {
+			if (this.isLost) {
+				reject(this.host.diedError(`before ${what}`));
+			} else if (condition()) {
+				resolve();
+			}
+		};
+		const timer = setTimeout(
+			() => reject(new TimeoutError('MPH_ERR_TIMEOUT', `host ${this.host.pid} took longer than ${timeoutMs} ms until ${what}`)),
+			timeoutMs,
+		);
+
+		this.on('change', look);
+		look();
+
+		try {
+			await promise;
+		} finally {
+			clearTimeout(timer);
+			this.off('change', look);
+		}
+	}
+
 	async #connect(worker: SupervisedWorker, token: Promise<string>): Promise<void> {
 		try {
 			// Both were asked before; only their answers are waited for.
 			const [issued] = await Promise.all([token, this.loaded]);
 
+			for (const snapshot of this.#snapshotsOf(worker)) {
+				this.host.storeSnapshot(snapshot);
+			}
 			await this.host.connectWorker({ workerPid: worker.pid, socketPath: worker.socketPath, token: issued });
 		} catch (error) {
 			// A worker that closed in the meantime wants no host.
@@ -73,6 +192,7 @@ export class HostRun {
 		}
 		if (!this.isLost) {
 			this.connected.add(worker);
+			this.emit('change');
 		}
 	}
 }

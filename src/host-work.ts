@@ -41,6 +41,11 @@ export class HostWork {
 		return lostAt - run.servedAt >= this.#workAfterMs || wasKilled(run);
 	}
 
+	/** Likewise for one that only waited: there is nothing that workers could tell of it. */
+	async hadWaited(run: HostRun | undefined): Promise<boolean> {
+		return run?.upAt !== undefined && (performance.now() - run.upAt >= this.#workAfterMs || wasKilled(run));
+	}
+
 	async #sawNewVerdicts(worker: SupervisedWorker): Promise<boolean> {
 		let verdicts: number;
 
@@ -59,7 +64,12 @@ export class HostWork {
 	}
 }
 
-async function wasKilled({ host }: HostRun): Promise<boolean> {
+async function wasKilled({ host, hung }: HostRun): Promise<boolean> {
+	// Then it was us.
+	if (hung) {
+		return false;
+	}
+
 	const exit = await Promise.race([host.exited, delay(exitTimeoutMs, undefined, { ref: false })]);
 
 	return !!exit?.signal && killSignals.includes(exit.signal);

@@ -7,7 +7,7 @@ import type { HostRun, SupervisedWorker } from './host-run.ts';
 
 /** Longer than a worker that is well takes to say how much it held. */
 const reportTimeoutMs = 1_000;
-const lingerMs = 5_000;
+export const lingerMs = 5_000;
 
 export class LostHosts {
 	readonly #reports = new Map<HostRun, CrashReport>();
@@ -17,18 +17,20 @@ export class LostHosts {
 		this.#onCrash = onCrash;
 	}
 
-	/** `reason`: if there is more to it than that it ended. */
-	add(run: HostRun, reason: string): void {
+	/** Resolves when it has been reported. */
+	add(run: HostRun): Promise<void> {
 		const { host } = run;
+		const reported = Promise.withResolvers<void>();
 		const timer = setTimeout(() => report.flush(), reportTimeoutMs).unref();
 		const report = new CrashReport(
-			host.pid,
-			reason,
+			{ pid: host.pid, hung: run.hung, poison: run.poison },
+			run.lostReason,
 			[...run.connected].map((worker) => worker.pid),
 			(crash) => {
 				clearTimeout(timer);
 				this.#forgetIfDone(run);
 				this.#onCrash(crash);
+				reported.resolve();
 			},
 		);
 
@@ -38,6 +40,8 @@ export class LostHosts {
 			report.exited(exit);
 			this.#forgetIfDone(run);
 		});
+
+		return reported.promise;
 	}
 
 	heldBy(worker: SupervisedWorker, hostPid: number, held: number): void {

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 import type { AppData, Index, Producer, Router } from 'mediasoup/types';
 
+import { defaultCrashDir } from './crash-captures.ts';
 import { defaults, maxDeadlineMs } from './defaults.ts';
 import { InvalidOptionError } from './errors.ts';
 import { Limit as LayoutLimit } from './generated/layout.js';
@@ -27,20 +28,38 @@ export type PluginHostOptions = {
 	readonly hostBin?: string;
 	/** Gets what hosts print and what the library does on its own. Default: nobody does. */
 	readonly logger?: Partial<Logger>;
+	/** Hosts run under this user and group, and have nothing of the app's. Only for an app that runs as root. Default: the app's own. */
+	readonly hostUser?: HostUser;
+	/** Where packets that hosts died of are saved. Default: `mediasoup-plugin-host-crashes` in the system's directory for temporary files. */
+	readonly crashDir?: string;
 	/** How long a worker or host may take to answer. Default 10,000 ms. */
 	readonly timeoutMs?: number;
 };
+
+export type HostUser = { readonly uid: number; readonly gid: number };
 
 export type PluginOptions<Config = unknown, PluginAppData extends AppData = AppData> = {
 	/** The plugin: a shared object (`.so`). A relative path starts at the current directory. */
 	readonly file: string | URL;
 	/** Reaches the plugin's create function as JSON. Default `{}`. */
 	readonly config?: Config;
-	/** Deaths of the host in a row without work done in between, after which the plugin is given up. Default 5. */
+	/** Deaths of the host in a row without work done in between, after which the plugin is quarantined. Default 5. */
 	readonly crashBudget?: number;
+	/** Whether a second host waits, ready to take over when the first one dies. Default false. */
+	readonly standby?: boolean;
+	/** A host that makes no progress for that long while work is outstanding is killed and replaced. Default 1,000 ms. */
+	readonly hangMs?: number;
+	/** Bytes of memory that a host may allocate. Default: as many as it likes. */
+	readonly memoryLimit?: number;
 	/** Where the host's thread runs. Default `auto`. */
 	readonly placement?: Placement;
 	readonly appData?: PluginAppData;
+};
+
+/** What is left out stays as it is. */
+export type UpgradeOptions<Config = unknown> = {
+	readonly file?: string | URL;
+	readonly config?: Config;
 };
 
 /**
@@ -96,6 +115,8 @@ export type PluginHostSettings = {
 	readonly workerBin: string | undefined;
 	readonly hostBin: string | undefined;
 	readonly logger: Logger;
+	readonly hostUser: HostUser | undefined;
+	readonly crashDir: string;
 	readonly timeoutMs: number;
 };
 
@@ -104,9 +125,15 @@ export type PluginSettings = {
 	readonly configJson: string;
 	readonly config: unknown;
 	readonly crashBudget: number;
+	readonly standby: boolean;
+	readonly hangMs: number;
+	/** 0: none. */
+	readonly memoryLimit: number;
 	readonly placement: Placement;
 	readonly appData: AppData;
 };
+
+export type UpgradeSettings = Partial<Pick<PluginSettings, 'file' | 'config' | 'configJson'>>;
 
 export type AttachSettings = {
 	readonly router: RouterRef | undefined;
@@ -134,10 +161,15 @@ const policies: readonly Policy[] = ['accept', 'drop'];
 
 /** Leaves room for the rest of the message that carries it (Mph.Control.Limit.MaxFrameBytes). */
 const maxJsonBytes = 512 * 1024;
+/** With less the host itself does not start. */
+const memoryLimitRange = { min: 16 * 1024 * 1024, max: 2 ** 50 };
+const uint32Max = 2 ** 32 - 1;
 const int32Range = { min: -(2 ** 31), max: 2 ** 31 - 1 };
 
 export function parsePluginHostOptions(options: unknown): PluginHostSettings {
-	const reader = new OptionReader('createPluginHost()', options, ['mediasoup', 'dir', 'workerBin', 'hostBin', 'logger', 'timeoutMs']);
+	const reader = new OptionReader('createPluginHost()', options, [
+		...['mediasoup', 'dir', 'workerBin', 'hostBin', 'logger', 'hostUser', 'crashDir', 'timeoutMs'],
+	]);
 
 	return {
 		mediasoup: readMediasoup(reader),
@@ -145,20 +177,36 @@ export function parsePluginHostOptions(options: unknown): PluginHostSettings {
 		workerBin: reader.text('workerBin', 'the path of the patched mediasoup-worker'),
 		hostBin: reader.text('hostBin', 'the path of the native host'),
 		logger: readLogger(reader),
+		hostUser: readHostUser(reader),
+		crashDir: resolve(reader.text('crashDir', 'the path of a directory') ?? defaultCrashDir),
 		timeoutMs: reader.number('timeoutMs', { min: 0, above: true, max: 600_000, unit: 'milliseconds' }, defaults.timeoutMs),
 	};
 }
 
 export function parsePluginOptions(options: unknown): PluginSettings {
-	const reader = new OptionReader('createPlugin()', options, ['file', 'config', 'crashBudget', 'placement', 'appData']);
+	const reader = new OptionReader('createPlugin()', options, [
+		...['file', 'config', 'crashBudget', 'standby', 'hangMs', 'memoryLimit', 'placement', 'appData'],
+	]);
 
 	return {
 		file: readFile(reader),
 		configJson: reader.json('config', maxJsonBytes),
 		config: reader.value('config') ?? {},
 		crashBudget: reader.number('crashBudget', { min: 1, max: 1_000_000, integer: true, unit: 'deaths' }, defaults.crashBudget),
+		standby: reader.boolean('standby', defaults.standby),
+		hangMs: reader.number('hangMs', { min: 100, max: 600_000, integer: true, unit: 'milliseconds' }, defaults.hangMs),
+		memoryLimit: reader.has('memoryLimit') ? reader.number('memoryLimit', { ...memoryLimitRange, integer: true, unit: 'bytes' }, 0) : 0,
 		placement: reader.oneOf('placement', placements, defaults.placement),
 		appData: reader.object('appData') ?? {},
+	};
+}
+
+export function parseUpgradeOptions(options: unknown): UpgradeSettings {
+	const reader = new OptionReader('upgrade()', options, ['file', 'config']);
+
+	return {
+		...(reader.has('file') && { file: readFile(reader) }),
+		...(reader.has('config') && { config: reader.value('config'), configJson: reader.json('config', maxJsonBytes) }),
 	};
 }
 
@@ -231,6 +279,21 @@ function readLogger(reader: OptionReader): Logger {
 	}
 
 	return completeLogger(logger as Partial<Logger> | undefined);
+}
+
+function readHostUser(reader: OptionReader): HostUser | undefined {
+	const user = reader.object('hostUser');
+	const ids = [user?.['uid'], user?.['gid']];
+
+	if (!user) {
+		return undefined;
+	}
+	// Nothing is gained by a host that is root; and (uint32) -1 stands for "as it is".
+	if (!ids.every((id) => Number.isInteger(id) && (id as number) >= 1 && (id as number) < uint32Max) || Object.keys(user).length > 2) {
+		return reader.wrongValue('hostUser', '{ uid, gid }, the numbers of a user and of a group other than root');
+	}
+
+	return { uid: user['uid'] as number, gid: user['gid'] as number };
 }
 
 function readFile(reader: OptionReader): string {

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { EnhancedEventEmitter } from 'mediasoup/extras';
 import type { AppData, Worker } from 'mediasoup/types';
 
-import { AppDirectory, directoryVariable } from './app-dir.ts';
+import { AppDirectory, directoryVariable, hostUserVariable } from './app-dir.ts';
+import { CrashCaptures } from './crash-captures.ts';
 import type { CodedError } from './errors.ts';
 import { InvalidStateError, UnsupportedError } from './errors.ts';
 import { findNativeHostBin } from './native-host-bin.ts';
@@ -48,7 +49,7 @@ let opened: PluginHost | 'opening' | undefined;
 export class PluginHost extends EnhancedEventEmitter<PluginHostEvents> {
 	readonly #settings: PluginHostSettings;
 	readonly #directory: AppDirectory;
-	readonly #inheritedDirectory = process.env[directoryVariable];
+	readonly #inherited = [directoryVariable, hostUserVariable].map((name) => [name, process.env[name]] as const);
 	readonly #topology = new Topology();
 	readonly #links = new Map<WorkerLink, 'opening' | 'adopted'>();
 	readonly #plugins = new Map<string, Plugin>();
@@ -66,6 +67,13 @@ export class PluginHost extends EnhancedEventEmitter<PluginHostEvents> {
 			throw new InvalidStateError('MPH_ERR_ALREADY_OPEN', 'this process has an open plugin host already; use that one, or close() it first');
 		}
 
+		if (settings.hostUser && process.getuid?.() !== 0) {
+			throw new UnsupportedError(
+				'MPH_ERR_HOST_USER',
+				`hosts cannot be run as user ${settings.hostUser.uid}: only root may start processes under another user, and this app runs as user ${process.getuid?.()}; leave the option "hostUser" out, or run the app as root`,
+			);
+		}
+
 		opened = 'opening';
 
 		try {
@@ -77,7 +85,9 @@ export class PluginHost extends EnhancedEventEmitter<PluginHostEvents> {
 				findNativeHostBin(settings.hostBin);
 			}
 
-			return (opened = new PluginHost(settings, await AppDirectory.create(settings.dir ?? tmpdir(), settings.logger)));
+			const directory = await AppDirectory.create(settings.dir ?? tmpdir(), settings.logger, settings.hostUser !== undefined);
+
+			return (opened = new PluginHost(settings, directory));
 		} finally {
 			if (opened === 'opening') {
 				opened = undefined;
@@ -89,7 +99,8 @@ export class PluginHost extends EnhancedEventEmitter<PluginHostEvents> {
 		super();
 		this.#settings = settings;
 		this.#directory = directory;
-		process.env[directoryVariable] = directory.path;
+		setVariable(directoryVariable, directory.path);
+		setVariable(hostUserVariable, settings.hostUser?.uid.toString());
 		process.on('exit', this.#onExit);
 		settings.mediasoup.observer.on('newworker', this.#onNewWorker);
 		this.on('listenererror', (eventName, error) => {
@@ -115,7 +126,7 @@ export class PluginHost extends EnhancedEventEmitter<PluginHostEvents> {
 		options: PluginOptions<Config, PluginAppData>,
 	): Promise<Plugin<Config, PluginAppData>> {
 		const settings = parsePluginOptions(options);
-		const { logger, timeoutMs } = this.#settings;
+		const { logger, timeoutMs, hostUser } = this.#settings;
 
 		this.#assertOpen('createPlugin()');
 		await checkPluginFile(settings.file);
@@ -123,7 +134,8 @@ export class PluginHost extends EnhancedEventEmitter<PluginHostEvents> {
 		this.#assertOpen('createPlugin()');
 
 		const plugin = new Plugin<Config, PluginAppData>({
-			...{ settings, logger, timeoutMs, topology: this.#topology },
+			...{ settings, logger, timeoutMs, hostUser, topology: this.#topology },
+			captures: new CrashCaptures(this.#settings.crashDir),
 			hostBin: findNativeHostBin(this.#settings.hostBin),
 			links: () => this.#adoptedLinks(),
 		});
@@ -192,13 +204,11 @@ export class PluginHost extends EnhancedEventEmitter<PluginHostEvents> {
 		this.#settings.mediasoup.observer.off('newworker', this.#onNewWorker);
 		process.off('exit', this.#onExit);
 
-		if (this.#inheritedDirectory === undefined) {
-			delete process.env[directoryVariable];
-		} else {
-			process.env[directoryVariable] = this.#inheritedDirectory;
+		for (const [name, value] of this.#inherited) {
+			setVariable(name, value);
 		}
 
-		const released = Promise.all([...this.#plugins.values()].map((plugin) => plugin.release()));
+		const released = Promise.all([...this.#plugins.values()].map((plugin) => plugin.leaveWorkers()));
 
 		for (const [link] of this.#links) {
 			// Not before it has let go of the plugins.
@@ -226,6 +236,7 @@ export class PluginHost extends EnhancedEventEmitter<PluginHostEvents> {
 		this.#links.set(link, 'opening');
 		this.#topology.observe(worker, link);
 		link.on('hoststate', (change) => this.#plugins.get(change.pluginId)?.onHostState(link, change));
+		link.on('poison', (found) => this.#plugins.get(found.pluginId)?.onPoison(found));
 		link.once('close', (error) => this.#onLinkClosed(link, error));
 		worker.observer.once('close', () => link.close());
 		link.ready().then(
@@ -280,6 +291,14 @@ export class PluginHost extends EnhancedEventEmitter<PluginHostEvents> {
 		if (this.#closed) {
 			throw new InvalidStateError('MPH_ERR_CLOSED', `${call}: the plugin host is closed`);
 		}
+	}
+}
+
+function setVariable(name: string, value: string | undefined): void {
+	if (value === undefined) {
+		delete process.env[name];
+	} else {
+		process.env[name] = value;
 	}
 }
 

@@ -1,47 +1,69 @@
 // A plugin: the user's code, its host (kept running by the supervisor) and its attachments. One host serves all adopted workers.
 
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 
 import { EnhancedEventEmitter } from 'mediasoup/extras';
 import type { AppData } from 'mediasoup/types';
 
 import { Attachment } from './attachment.ts';
+import type { CrashCaptures } from './crash-captures.ts';
 import type { HostCrash } from './crash-report.ts';
 import type { HostDiedError } from './errors.ts';
 import { InvalidStateError, TimeoutError } from './errors.ts';
-import type { PluginIdentity } from './host-process.ts';
+import type { HostExit, PluginIdentity } from './host-process.ts';
 import { HostProcess } from './host-process.ts';
 import type { LogLevel, Logger } from './logger.ts';
-import type { AttachOptions, Placement, PluginSettings } from './options.ts';
-import { parseAttachOptions } from './options.ts';
+import type { PluginCode } from './host-run.ts';
+import type { AttachOptions, HostUser, Placement, PluginSettings, UpgradeOptions } from './options.ts';
+import { parseAttachOptions, parseUpgradeOptions } from './options.ts';
+import { checkPluginFile } from './plugin-file.ts';
 import type { PluginStats } from './stats.ts';
 import { pluginStatsOf, rssBytesOf } from './stats.ts';
-import type { HostRecovery, SupervisorState } from './supervisor.ts';
+import type { HostQuarantine, HostRecovery, HostRestart, SupervisorState } from './supervisor.ts';
 import { Supervisor } from './supervisor.ts';
 import type { Topology } from './topology.ts';
-import type { HostStateChange, WorkerLink } from './worker-link.ts';
+import type { HostStateChange, PoisonFind, WorkerLink } from './worker-link.ts';
 
-export type PluginEvents = {
-	/** The host ended unasked. The next one is on its way, unless 'died' follows. */
+/** What both the plugin and its observer tell. */
+export type PluginNews = {
+	/** The host ended unasked. The next one is there or on its way, unless 'quarantine' or 'died' follows. */
 	crash: [HostCrash];
 	/** A new host serves all that is attached. */
 	recovered: [HostRecovery];
-	/** Given up: `onAbsent` applies to what is attached until it is closed. */
+	/** As planned: restart() or upgrade() has succeeded. */
+	restarted: [HostRestart];
+	/** A second host is ready to take over (option `standby`). */
+	standby: [{ readonly pid: number }];
+	/** No host is started any more until release(): `onAbsent` applies. */
+	quarantine: [HostQuarantine];
+	/** Two hosts died of the same packet: it is skipped from now on. */
+	poison: [PoisonReport];
+	/** Given up, because not even a process can be started: `onAbsent` applies to what is attached until it is closed. */
 	died: [HostDiedError];
+};
+
+export type PluginEvents = PluginNews & {
 	/** Internal. */
 	'@close': [];
 };
 
 export type PluginObserver = EnhancedEventEmitter<PluginObserverEvents>;
 
-export type PluginObserverEvents = {
+export type PluginObserverEvents = PluginNews & {
 	close: [];
 	newattachment: [Attachment];
-	crash: [HostCrash];
-	recovered: [HostRecovery];
-	died: [HostDiedError];
 	/** What the plugin logs and its host prints. */
 	log: [LogLevel, string];
+};
+
+export type PoisonReport = {
+	/** The packet and up to 64 before it, as pcapng. Undefined: it could not be written, and the log says why. */
+	readonly file: string | undefined;
+	readonly routerId: string;
+	/** Which died of it last. */
+	readonly hostPid: number;
+	readonly signal: NodeJS.Signals | null;
 };
 
 export type PluginDump = {
@@ -52,6 +74,7 @@ export type PluginDump = {
 	readonly file: string;
 	readonly placement: Placement;
 	readonly hostPid: number | undefined;
+	readonly standbyPid: number | undefined;
 	readonly hostState: SupervisorState;
 	readonly workerPids: readonly number[];
 	readonly attachmentIds: readonly string[];
@@ -64,12 +87,16 @@ export type PluginContext = {
 	readonly topology: Topology;
 	readonly logger: Logger;
 	readonly timeoutMs: number;
+	readonly hostUser: HostUser | undefined;
+	readonly captures: CrashCaptures;
 	/** The adopted workers. */
 	readonly links: () => readonly WorkerLink[];
 };
 
 /** A host that hangs has no figures of its own to tell, and the worker's are what one wants then. */
 const hostStatsTimeoutMs = 1_000;
+/** How long the system may take to say how a host ended. */
+const exitTimeoutMs = 1_000;
 
 export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> extends EnhancedEventEmitter<PluginEvents> {
 	readonly #id = randomUUID();
@@ -79,29 +106,35 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> e
 	/** Those that wait to become active for the first time. */
 	readonly #starting = new Set<Attachment>();
 	readonly #observer: PluginObserver = new EnhancedEventEmitter<PluginObserverEvents>();
+	#code: PluginCode;
 	#identity: PluginIdentity | undefined;
 	#appData: PluginAppData;
 	#closed = false;
-	#diedError: HostDiedError | undefined;
+	/** Why there is no host and none on its way. */
+	#endedBy: HostDiedError | undefined;
 
 	/** @private Made by `pluginHost.createPlugin()`. */
 	constructor(context: PluginContext) {
 		super();
 
-		const { settings, hostBin, timeoutMs, logger } = context;
-		const { file, configJson, crashBudget, placement } = settings;
+		const { settings, hostBin, timeoutMs, logger, hostUser: user } = context;
 
 		this.#context = context;
+		this.#code = settings;
 		this.#appData = settings.appData as PluginAppData;
 		this.#supervisor = new Supervisor({
-			...{ pluginId: this.#id, file, configJson, crashBudget, placement },
-			startHost: () => new HostProcess({ bin: hostBin, pluginFile: file, timeoutMs }),
+			...{ ...settings, pluginId: this.#id, timeoutMs },
+			startHost: (pluginFile) => new HostProcess({ bin: hostBin, pluginFile, timeoutMs, user }),
 		});
 		this.#supervisor.on('log', (level, line) => this.#onLog(level, line));
+		this.#supervisor.on('adopted', (code, identity) => this.#onAdopted(code, identity));
 		this.#supervisor.on('down', () => this.#onDown());
 		this.#supervisor.on('up', () => this.#reportIfServed());
 		this.#supervisor.on('crash', (crash) => this.#onCrash(crash));
 		this.#supervisor.on('recovered', (recovery) => this.#onRecovered(recovery));
+		this.#supervisor.on('restarted', (restart) => this.#onRestarted(restart));
+		this.#supervisor.on('standby', (standby) => this.#tell('standby', standby));
+		this.#supervisor.on('quarantine', (quarantine) => this.#onQuarantine(quarantine));
 		this.#supervisor.on('died', (error) => this.#onDied(error));
 		this.on('listenererror', (eventName, error) => {
 			logger.error(`a listener for "${eventName}" of plugin ${this.name} threw: ${error.stack ?? error.message}`);
@@ -117,13 +150,18 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> e
 		return this.#identity?.name ?? '';
 	}
 
+	/** As the plugin calls it. */
+	get version(): string {
+		return this.#identity?.version ?? '';
+	}
+
 	/** Absolute path. */
 	get file(): string {
-		return this.#context.settings.file;
+		return this.#code.file;
 	}
 
 	get config(): Config {
-		return this.#context.settings.config as Config;
+		return this.#code.config as Config;
 	}
 
 	/** As it was set; where the host's threads are is in `getStats()`. */
@@ -135,14 +173,24 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> e
 		return this.#closed;
 	}
 
-	/** Whether it was given up because its host died again and again. */
+	/** Whether it was given up because not even a process can be started for it. */
 	get died(): boolean {
-		return this.#diedError !== undefined;
+		return this.#supervisor.state === 'died';
+	}
+
+	/** Whether its hosts died again and again, so that none is started until release(). */
+	get quarantined(): boolean {
+		return this.#supervisor.state === 'quarantined';
 	}
 
 	/** Undefined while there is no host. */
 	get hostPid(): number | undefined {
 		return this.#supervisor.host?.pid;
+	}
+
+	/** Undefined while there is none that could take over in every worker. */
+	get standbyPid(): number | undefined {
+		return this.#supervisor.standbyHost?.pid;
 	}
 
 	get appData(): PluginAppData {
@@ -203,6 +251,34 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> e
 		return attachment;
 	}
 
+	/**
+	 * Replaces the host while calls go on: no packet is lost or passes unfiltered. When the new host does not start, load or answer its first
+	 * packets, the old one serves on, and it rejects with the reason.
+	 */
+	async restart(): Promise<void> {
+		this.#assertUsable('restart()');
+		await this.#supervisor.replace('restart()');
+	}
+
+	/** As restart(), with another file, configuration or both. In quarantine it lifts that, if it succeeds. */
+	async upgrade(options: UpgradeOptions<Config> = {}): Promise<void> {
+		const code = { ...this.#code, ...parseUpgradeOptions(options) };
+
+		this.#assertOpen('upgrade()');
+		await checkPluginFile(code.file);
+		this.#assertOpen('upgrade()');
+		await this.#supervisor.replace('upgrade()', code);
+	}
+
+	/** Lifts the quarantine: starts a host. Rejects with the reason if that fails; the plugin stays quarantined then. */
+	async release(): Promise<void> {
+		this.#assertOpen('release()');
+
+		if (this.quarantined) {
+			await this.#supervisor.replace('release()');
+		}
+	}
+
 	async getStats(): Promise<PluginStats> {
 		this.#assertOpen('getStats()');
 
@@ -216,7 +292,7 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> e
 
 		return pluginStatsOf(
 			this.#id,
-			{ pid: host?.pid, rssBytes, starts, deaths },
+			{ pid: host?.pid, rssBytes, standbyPid: this.standbyPid, starts, deaths },
 			snapshots.filter((snapshot) => snapshot !== undefined),
 			instances ?? [],
 		);
@@ -226,11 +302,12 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> e
 		return {
 			id: this.#id,
 			name: this.name,
-			version: this.#identity?.version ?? '',
+			version: this.version,
 			abiVersion: this.#identity?.abiVersion ?? 0,
 			file: this.file,
 			placement: this.placement,
 			hostPid: this.hostPid,
+			standbyPid: this.standbyPid,
 			hostState: this.#supervisor.state,
 			workerPids: this.#context.links().map((link) => link.pid),
 			attachmentIds: [...this.#attachments.keys()],
@@ -240,11 +317,11 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> e
 
 	/** Closes its attachments (held packets are accepted) and ends its host. */
 	close(): void {
-		void this.release();
+		void this.leaveWorkers();
 	}
 
 	/** @private As close(). Resolves when the workers have let go of it; never rejects. */
-	async release(): Promise<void> {
+	async leaveWorkers(): Promise<void> {
 		if (this.#closed) {
 			return;
 		}
@@ -271,7 +348,7 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> e
 
 	/** @private */
 	async start(): Promise<void> {
-		this.#identity = await this.#supervisor.start(this.#context.links());
+		await this.#supervisor.start(this.#context.links());
 	}
 
 	/** @private */
@@ -291,6 +368,42 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> e
 		this.#supervisor.onHostState(link, change);
 	}
 
+	/** @private */
+	onPoison(found: PoisonFind): void {
+		void this.#savePoison(found);
+	}
+
+	async #savePoison({ routerId, hostPid, records }: PoisonFind): Promise<void> {
+		const { captures, logger } = this.#context;
+		const run = this.#supervisor.runOf(hostPid);
+		const { file: pluginFile, config } = run?.code ?? this.#code;
+		const [pluginName, pluginVersion] = [this.name, this.version];
+		const path = captures.pathOf(pluginName, hostPid);
+		let file: string | undefined = path;
+
+		run?.poison.push(path);
+
+		const signal = (await endOf(run?.host))?.signal ?? null;
+
+		try {
+			await captures.save(path, { pluginName, pluginVersion, pluginFile, config, routerId, hostPid, signal, records });
+		} catch (error) {
+			logger.error(`cannot save the packet that host ${hostPid} of plugin ${pluginName} died of: ${(error as Error).message}`);
+			file = undefined;
+		}
+		logger.error(`host ${hostPid} of plugin ${pluginName} died of a packet, as did one before it; it is skipped from now on${file ? `, and saved in ${file}` : ''}`);
+
+		if (!this.#closed) {
+			this.#tell('poison', { file, routerId, hostPid, signal });
+		}
+	}
+
+	#onAdopted(code: PluginCode, identity: PluginIdentity): void {
+		this.#code = code;
+		this.#identity = identity;
+		this.#endedBy = undefined;
+	}
+
 	#onDown(): void {
 		for (const attachment of [...this.#attachments.values()]) {
 			attachment.hostLost();
@@ -299,25 +412,36 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> e
 
 	#onCrash(crash: HostCrash): void {
 		this.#context.logger.warn(`host ${crash.pid} of plugin ${this.name} ${crash.reason}; ${crash.held} packets were held for it`);
-		this.safeEmit('crash', crash);
-		this.#observer.safeEmit('crash', crash);
+		this.#tell('crash', crash);
 	}
 
 	#onRecovered(recovery: HostRecovery): void {
 		this.#context.logger.info(`host ${recovery.pid} of plugin ${this.name} took over after ${recovery.downMs.toFixed(1)} ms`);
-		this.safeEmit('recovered', recovery);
-		this.#observer.safeEmit('recovered', recovery);
+		this.#tell('recovered', recovery);
+	}
+
+	#onRestarted(restart: HostRestart): void {
+		this.#context.logger.info(`host ${restart.pid} of plugin ${this.name} took over from ${restart.previousPid}, as planned`);
+		this.#tell('restarted', restart);
+	}
+
+	#onQuarantine(quarantine: HostQuarantine): void {
+		this.#onEnd(quarantine.error);
+		this.#tell('quarantine', quarantine);
 	}
 
 	#onDied(error: HostDiedError): void {
-		this.#diedError = error;
+		this.#onEnd(error);
+		this.#tell('died', error);
+	}
+
+	#onEnd(error: HostDiedError): void {
+		this.#endedBy = error;
 		this.#context.logger.error(error.message);
 
 		for (const attachment of [...this.#starting]) {
 			attachment.fail(error);
 		}
-		this.safeEmit('died', error);
-		this.#observer.safeEmit('died', error);
 	}
 
 	#onLog(level: LogLevel, line: string): void {
@@ -357,8 +481,23 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> e
 	#assertUsable(call: string): void {
 		this.#assertOpen(call);
 
-		if (this.#diedError) {
-			throw this.#diedError;
+		if (this.#endedBy) {
+			throw this.#endedBy;
 		}
 	}
+
+	#tell<E extends keyof PluginNews>(event: E, what: PluginNews[E][0]): void {
+		const tellers: readonly NewsTeller[] = [this, this.#observer];
+
+		for (const teller of tellers) {
+			teller.safeEmit(event, what);
+		}
+	}
+}
+
+type NewsTeller = { safeEmit<E extends keyof PluginNews>(event: E, what: PluginNews[E][0]): boolean };
+
+/** Undefined when that is not known in time. */
+async function endOf(host: HostProcess | undefined): Promise<HostExit | undefined> {
+	return Promise.race([host?.exited, delay(exitTimeoutMs, undefined, { ref: false })]);
 }

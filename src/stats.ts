@@ -66,6 +66,12 @@ export type PluginInWorkerStats = {
 	readonly disconnects: number;
 	/** Packets that were held for the host when it went last. */
 	readonly heldAtLastDisconnect: number;
+	/** Hosts that have everything ready to take over. */
+	readonly standbyPids: readonly number[];
+	/** How often a host took over from another one, dead or stopped. */
+	readonly promotions: number;
+	/** Packets that were skipped because two hosts had died of them. */
+	readonly poisoned: number;
 };
 
 /** Where an instance's thread runs; docs/placement.md says how that comes about. */
@@ -103,6 +109,8 @@ export type HostStats = {
 	/** Undefined while there is no host. */
 	readonly pid: number | undefined;
 	readonly rssBytes: number | undefined;
+	/** Undefined while there is none that could take over in every worker. */
+	readonly standbyPid: number | undefined;
 	/** Host processes started so far, and how many of them died. */
 	readonly starts: number;
 	readonly deaths: number;

@@ -9,6 +9,7 @@ export type {
 	AttachOptions,
 	AttachTarget,
 	AttachmentMode,
+	HostUser,
 	MediaKind,
 	MediasoupModule,
 	Placement,
@@ -17,9 +18,10 @@ export type {
 	Policy,
 	RingSizes,
 	RouterRef,
+	UpgradeOptions,
 } from './options.ts';
 export type { PluginHost, PluginHostDump, PluginHostEvents, PluginHostObserver, PluginHostObserverEvents } from './plugin-host.ts';
-export type { Plugin, PluginDump, PluginEvents, PluginObserver, PluginObserverEvents } from './plugin.ts';
+export type { Plugin, PluginDump, PluginEvents, PluginNews, PluginObserver, PluginObserverEvents, PoisonReport } from './plugin.ts';
 export type {
 	AttachmentStats,
 	HostStats,
@@ -31,4 +33,4 @@ export type {
 	RingStats,
 	WorkerStats,
 } from './stats.ts';
-export type { HostRecovery, SupervisorState } from './supervisor.ts';
+export type { HostQuarantine, HostRecovery, HostRestart, SupervisorState } from './supervisor.ts';

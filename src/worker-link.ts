@@ -32,6 +32,7 @@ type LinkState = 'connecting' | 'ready' | 'refused' | 'closed';
 const maxWorkerFrameBytes = 64 * Limit.MaxFrameBytes;
 
 export type HostStateChange = Incoming['HostStateChanged'];
+export type PoisonFind = Incoming['PoisonFound'];
 
 /** Whoever wants to hear of an attachment's state in the worker. */
 export interface AttachmentListener {
@@ -52,6 +53,7 @@ export type WorkerRef = Pick<Worker, 'pid' | 'closed'>;
 
 export type WorkerLinkEvents = {
 	hoststate: [HostStateChange];
+	poison: [PoisonFind];
 	/** Once, if it ever was ready. Undefined when it ended in good order. */
 	close: [Error | undefined];
 };
@@ -96,8 +98,14 @@ export class WorkerLink extends EnhancedEventEmitter<WorkerLinkEvents> {
 		this.#client.close();
 	}
 
-	async issueHostToken(pluginId: string, token: string): Promise<void> {
-		await this.#request('IssueHostToken', { pluginId, token });
+	/** A `hangMs` of 0 keeps what it was. */
+	async issueHostToken(pluginId: string, token: string, hangMs = 0): Promise<void> {
+		await this.#request('IssueHostToken', { pluginId, token, hangMs });
+	}
+
+	/** From now on that host serves, and the one that did waits. */
+	async promoteHost(pluginId: string, hostPid: number): Promise<void> {
+		await this.#request('PromoteHost', { pluginId, hostPid });
 	}
 
 	async removePlugin(pluginId: string): Promise<void> {
@@ -135,6 +143,13 @@ export class WorkerLink extends EnhancedEventEmitter<WorkerLinkEvents> {
 	/** How many verdicts the worker has got from hosts of this plugin so far. */
 	async verdictsOf(pluginId: string): Promise<number> {
 		return (await this.getStats()).plugins.find((plugin) => plugin.pluginId === pluginId)?.verdicts ?? 0;
+	}
+
+	/** Whether there is anything that the plugin's host has not read or answered. */
+	async waitsFor(pluginId: string): Promise<boolean> {
+		const { rings } = await this.getStats();
+
+		return rings.some((ring) => ring.pluginId === pluginId && (ring.packetRingUsed > 0 || ring.held > 0));
 	}
 
 	async #open(token: string, mediasoupVersion: string): Promise<void> {
@@ -225,6 +240,8 @@ export class WorkerLink extends EnhancedEventEmitter<WorkerLinkEvents> {
 			this.#attachments.get(message.body.attachmentId)?.onStateChanged(message.body.state);
 		} else if (message.type === 'HostStateChanged') {
 			this.emit('hoststate', message.body);
+		} else if (message.type === 'PoisonFound') {
+			this.emit('poison', message.body);
 		}
 	}
 
@@ -247,6 +264,10 @@ function isNobodyThere(cause: unknown): cause is NodeJS.ErrnoException {
 function notFound(type: RequestType, fields: object | undefined, message: string, cause: FailureReply): CodedError {
 	if (type === 'Detach' || type === 'PauseAttachment') {
 		return new InvalidStateError('MPH_ERR_CLOSED', message, { cause });
+	}
+
+	if (type === 'PromoteHost') {
+		return new WorkerRefusedError('MPH_ERR_WORKER_REFUSED', message, { cause });
 	}
 
 	const isAboutProducer = fields !== undefined && 'producerId' in fields && fields.producerId !== undefined;

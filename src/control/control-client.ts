@@ -17,6 +17,7 @@ import { encodeFrame } from './outgoing.ts';
 const replyTypes = {
 	Hello: 'Welcome',
 	IssueHostToken: 'Ok',
+	PromoteHost: 'Ok',
 	RemovePlugin: 'Ok',
 	ConfigureRouter: 'Ok',
 	Attach: 'Ok',

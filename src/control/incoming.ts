@@ -14,15 +14,18 @@ import {
 	Failure,
 	HostStateChanged,
 	HostStats,
+	Limit,
 	Log,
 	LogLevel,
 	PluginLoaded,
+	PoisonFound,
+	Snapshot,
 	Stats,
 	Welcome,
 	WorkerConnected,
 	WorkerLost,
 } from '../generated/control.js';
-import type { AttachmentStats, InstanceStats, Placement, PluginStats, RingStats } from '../generated/control.js';
+import type { AttachmentStats, HostPhase, InstanceStats, Placement, PluginStats, RingStats } from '../generated/control.js';
 import type { Empty } from './outgoing.ts';
 
 export type Incoming = {
@@ -40,9 +43,16 @@ export type Incoming = {
 	HostStateChanged: {
 		readonly pluginId: string;
 		readonly hostPid: number;
-		readonly connected: boolean;
+		readonly phase: HostPhase;
 		readonly reason: string;
 		readonly held: number;
+	};
+	PoisonFound: {
+		readonly pluginId: string;
+		readonly routerId: string;
+		readonly hostPid: number;
+		/** As they stood in the ring, the poison last. */
+		readonly records: Uint8Array;
 	};
 	// From a host.
 	PluginLoaded: { readonly name: string; readonly version: string; readonly abiVersion: number };
@@ -50,6 +60,7 @@ export type Incoming = {
 	WorkerLost: { readonly workerPid: number; readonly message: string };
 	Log: { readonly level: LogLevel; readonly message: string };
 	HostStats: { readonly instances: readonly RawInstanceStats[] };
+	Snapshot: { readonly workerPid: number; readonly shard: number; readonly bytes: Uint8Array };
 	// From both.
 	Ok: Empty;
 	Failure: { readonly code: FailureCode; readonly message: string };
@@ -105,6 +116,9 @@ export type RawPluginStats = {
 	readonly doorbellsRung: number;
 	readonly disconnects: number;
 	readonly heldAtLastDisconnect: number;
+	readonly standbyPids: readonly number[];
+	readonly promotions: number;
+	readonly poisoned: number;
 };
 
 export type RawInstanceStats = {
@@ -183,6 +197,17 @@ class BodyDecoder {
 			}
 			case Body.HostStateChanged:
 				return { id, type: 'HostStateChanged', body: this.#hostStateChanged(this.#body(new HostStateChanged())) };
+			case Body.PoisonFound: {
+				const found = this.#body(new PoisonFound());
+				const body = {
+					pluginId: this.#id(found.pluginId()),
+					routerId: this.#id(found.routerId()),
+					hostPid: found.hostPid(),
+					records: this.#bytes(found.recordsLength(), () => found.recordsArray()),
+				};
+
+				return { id, type: 'PoisonFound', body };
+			}
 			case Body.PluginLoaded: {
 				const loaded = this.#body(new PluginLoaded());
 				const body = { name: this.#text(loaded.name()), version: this.#text(loaded.version()), abiVersion: loaded.abiVersion() };
@@ -207,6 +232,8 @@ class BodyDecoder {
 
 				return { id, type: 'HostStats', body: { instances: instances.map((instance) => this.#instanceStats(instance)) } };
 			}
+			case Body.Snapshot:
+				return { id, type: 'Snapshot', body: this.#snapshot(this.#body(new Snapshot())) };
 			default:
 				return undefined;
 		}
@@ -225,7 +252,7 @@ class BodyDecoder {
 		return {
 			pluginId: this.#id(change.pluginId()),
 			hostPid: change.hostPid(),
-			connected: change.connected(),
+			phase: change.phase(),
 			reason: this.#text(change.reason()),
 			held: change.held(),
 		};
@@ -297,7 +324,20 @@ class BodyDecoder {
 			doorbellsRung: toNumber(stats.doorbellsRung()),
 			disconnects: toNumber(stats.disconnects()),
 			heldAtLastDisconnect: stats.heldAtLastDisconnect(),
+			standbyPids: this.#vector(stats.standbyPidsLength(), (index) => stats.standbyPids(index)),
+			promotions: toNumber(stats.promotions()),
+			poisoned: toNumber(stats.poisoned()),
 		};
+	}
+
+	#snapshot(snapshot: Snapshot): Incoming['Snapshot'] {
+		const bytes = this.#bytes(snapshot.bytesLength(), () => snapshot.bytesArray());
+
+		if (bytes.length > Limit.MaxSnapshotBytes) {
+			throw new ProtocolError('MPH_ERR_PROTOCOL', `a snapshot of ${bytes.length} bytes came; at most ${Limit.MaxSnapshotBytes} are allowed`);
+		}
+
+		return { workerPid: snapshot.workerPid(), shard: snapshot.shard(), bytes };
 	}
 
 	#instanceStats(stats: InstanceStats): RawInstanceStats {
@@ -336,6 +376,20 @@ class BodyDecoder {
 		this.#spend((length >>> 0) * 4);
 
 		return Array.from({ length }, (_, index) => read(index)).filter((element) => element !== null);
+	}
+
+	/** A copy: the frame is part of a larger piece of memory, which it must neither keep alive nor show. */
+	#bytes(length: number, read: () => Uint8Array | null): Uint8Array {
+		this.#spend(length >>> 0);
+
+		const bytes = read() ?? new Uint8Array();
+		const frame = this.#envelope.bb!.bytes();
+
+		if (bytes.length > 0 && bytes.byteOffset + bytes.length > frame.byteOffset + frame.length) {
+			throw new ProtocolError('MPH_ERR_PROTOCOL', `a frame of ${this.#frameBytes} bytes claims to hold more than that`);
+		}
+
+		return bytes.slice();
 	}
 
 	#text(value: string | null): string {

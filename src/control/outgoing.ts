@@ -18,8 +18,10 @@ import {
 	Limit,
 	LoadPlugin,
 	PauseAttachment,
+	PromoteHost,
 	RemovePlugin,
 	Shutdown,
+	StoreSnapshot,
 } from '../generated/control.js';
 import type { Mode, Placement, Policy, Role } from '../generated/control.js';
 import { lengthPrefixBytes } from './framing.ts';
@@ -33,7 +35,8 @@ export type Outgoing = {
 		readonly token: string;
 		readonly pid: number;
 	};
-	IssueHostToken: { readonly pluginId: string; readonly token: string };
+	IssueHostToken: { readonly pluginId: string; readonly token: string; readonly hangMs: number };
+	PromoteHost: { readonly pluginId: string; readonly hostPid: number };
 	RemovePlugin: { readonly pluginId: string };
 	ConfigureRouter: { readonly routerId: string; readonly packetRingSize: number; readonly verdictRingSize: number };
 	Attach: {
@@ -56,8 +59,16 @@ export type Outgoing = {
 	PauseAttachment: { readonly attachmentId: string; readonly paused: boolean };
 	GetStats: Empty;
 	// To a host.
-	LoadPlugin: { readonly pluginId: string; readonly file: string; readonly config: string; readonly placement: Placement };
+	LoadPlugin: {
+		readonly pluginId: string;
+		readonly file: string;
+		readonly config: string;
+		readonly placement: Placement;
+		/** Bytes. 0, the default: as many as it likes. */
+		readonly memoryLimit?: number;
+	};
 	ConnectWorker: { readonly workerPid: number; readonly socketPath: string; readonly token: string };
+	StoreSnapshot: { readonly workerPid: number; readonly shard: number; readonly bytes: Uint8Array };
 	GetHostStats: Empty;
 	Shutdown: Empty;
 };
@@ -70,7 +81,8 @@ type Encoders = { readonly [T in OutgoingType]: (builder: flatbuffers.Builder, f
 // Strings must be written before their table is begun; as arguments they are.
 const encoders: Encoders = {
 	Hello: (b, f) => Hello.createHello(b, f.protocolVersion, f.layoutVersion, f.role, b.createString(f.token), f.pid),
-	IssueHostToken: (b, f) => IssueHostToken.createIssueHostToken(b, b.createString(f.pluginId), b.createString(f.token)),
+	IssueHostToken: (b, f) => IssueHostToken.createIssueHostToken(b, b.createString(f.pluginId), b.createString(f.token), f.hangMs),
+	PromoteHost: (b, f) => PromoteHost.createPromoteHost(b, b.createString(f.pluginId), f.hostPid),
 	RemovePlugin: (b, f) => RemovePlugin.createRemovePlugin(b, b.createString(f.pluginId)),
 	ConfigureRouter: (b, f) => ConfigureRouter.createConfigureRouter(b, b.createString(f.routerId), f.packetRingSize, f.verdictRingSize),
 	Attach: (b, f) =>
@@ -95,8 +107,16 @@ const encoders: Encoders = {
 	PauseAttachment: (b, f) => PauseAttachment.createPauseAttachment(b, b.createString(f.attachmentId), f.paused),
 	GetStats: (b) => GetStats.createGetStats(b),
 	LoadPlugin: (b, f) =>
-		LoadPlugin.createLoadPlugin(b, b.createString(f.pluginId), b.createString(f.file), b.createString(f.config), f.placement),
+		LoadPlugin.createLoadPlugin(
+			b,
+			b.createString(f.pluginId),
+			b.createString(f.file),
+			b.createString(f.config),
+			f.placement,
+			BigInt(f.memoryLimit ?? 0),
+		),
 	ConnectWorker: (b, f) => ConnectWorker.createConnectWorker(b, f.workerPid, b.createString(f.socketPath), b.createString(f.token)),
+	StoreSnapshot: (b, f) => StoreSnapshot.createStoreSnapshot(b, f.workerPid, f.shard, StoreSnapshot.createBytesVector(b, f.bytes)),
 	GetHostStats: (b) => GetHostStats.createGetHostStats(b),
 	Shutdown: (b) => Shutdown.createShutdown(b),
 };

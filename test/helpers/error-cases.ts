@@ -218,8 +218,8 @@ export const casesWithoutWorker: readonly CaseWithoutWorker[] = [
 	{
 		code: 'MPH_ERR_PROTOCOL_VERSION',
 		title: 'a worker of another protocol version',
-		names: /control protocol 2 .*1/,
-		run: () => attached({ answers: { [Body.Hello]: ({ id }) => welcome(id, 2, 1, 1, '3.27.1') } }, (plugin, router) => plugin.attach({ router })),
+		names: /control protocol 3 .*2/,
+		run: () => attached({ answers: { [Body.Hello]: ({ id }) => welcome(id, 3, 1, 1, '3.27.1') } }, (plugin, router) => plugin.attach({ router })),
 	},
 	{
 		code: 'MPH_ERR_PROTOCOL_VERSION',

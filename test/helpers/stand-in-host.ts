@@ -9,16 +9,20 @@ import { FrameReader } from '../../src/control/framing.ts';
 import {
 	Body,
 	ConnectWorker,
+	Counter,
 	Envelope,
 	ErrorCode,
 	HostStats,
 	InstanceStats,
 	LoadPlugin,
+	Log,
+	LogLevel,
 	Placement,
 	PluginLoaded,
+	StoreSnapshot,
 	WorkerConnected,
 } from '../../src/generated/control.js';
-import { failure, frameOf } from './worker-messages.ts';
+import { failure, frameOf, snapshot } from './worker-messages.ts';
 
 export type StandInConfig = {
 	/** Ends with this code instead of answering LoadPlugin. */
@@ -27,6 +31,14 @@ export type StandInConfig = {
 	readonly exitAtConnect?: number;
 	/** Workers that it cannot connect to. */
 	readonly refuse?: readonly number[];
+	/** Fails to load the plugin, and lives on. */
+	readonly failAtLoad?: string;
+	/** What it says it has read of each worker that it is connected to. */
+	readonly packets?: number;
+	/** The state of its plugin, handed over for each worker as soon as it is connected. */
+	readonly snapshot?: string;
+	/** What its plugin calls itself. */
+	readonly version?: string;
 	/** Does not end when it is told to. */
 	readonly stubborn?: boolean;
 };
@@ -35,6 +47,8 @@ const channel = new Socket({ fd: 3 });
 const reader = new FrameReader();
 let config: StandInConfig = {};
 let placement = Placement.None;
+let memoryLimit = 0n;
+const workerPids: number[] = [];
 
 channel.on('end', () => process.exit(0));
 channel.on('data', (chunk) => {
@@ -52,11 +66,19 @@ function answer(envelope: Envelope): void {
 
 			config = JSON.parse(load.config()!) as StandInConfig;
 			placement = load.placement();
+			memoryLimit = load.memoryLimit();
 
 			if (config.exitAtLoad !== undefined) {
 				process.exit(config.exitAtLoad);
 			}
-			channel.write(frameOf(id, Body.PluginLoaded, (b) => PluginLoaded.createPluginLoaded(b, b.createString('stand-in'), b.createString('1.0.0'), 1)));
+			if (config.failAtLoad !== undefined) {
+				channel.write(failure(id, ErrorCode.PluginFile, config.failAtLoad));
+				break;
+			}
+
+			const version = config.version ?? '1.0.0';
+
+			channel.write(frameOf(id, Body.PluginLoaded, (b) => PluginLoaded.createPluginLoaded(b, b.createString('stand-in'), b.createString(version), 1)));
 			break;
 		}
 		case Body.ConnectWorker: {
@@ -66,15 +88,30 @@ function answer(envelope: Envelope): void {
 				channel.write(failure(id, ErrorCode.System, `worker ${workerPid} is out of reach`));
 				break;
 			}
+			workerPids.push(workerPid);
 			channel.write(frameOf(id, Body.WorkerConnected, (b) => WorkerConnected.createWorkerConnected(b, workerPid)), () => {
 				if (config.exitAtConnect !== undefined) {
 					process.exit(config.exitAtConnect);
 				}
 			});
+			if (config.snapshot !== undefined) {
+				channel.write(snapshot(workerPid, 0, Buffer.from(config.snapshot)));
+			}
+			break;
+		}
+		case Body.StoreSnapshot: {
+			const stored = envelope.body(new StoreSnapshot()) as StoreSnapshot;
+			const line = `was given "${Buffer.from(stored.bytesArray()!).toString()}" of worker ${stored.workerPid()}, shard ${stored.shard()}`;
+
+			channel.write(frameOf(0, Body.Log, (b) => Log.createLog(b, LogLevel.Info, b.createString(line))));
 			break;
 		}
 		case Body.GetHostStats:
-			channel.write(frameOf(id, Body.HostStats, (b) => HostStats.createHostStats(b, HostStats.createInstancesVector(b, [instance(b)]))));
+			channel.write(
+				frameOf(id, Body.HostStats, (b) =>
+					HostStats.createHostStats(b, HostStats.createInstancesVector(b, (workerPids.length > 0 ? workerPids : [0]).map((pid) => instance(b, pid)))),
+				),
+			);
 			break;
 		case Body.Shutdown:
 			if (!config.stubborn) {
@@ -87,9 +124,9 @@ function answer(envelope: Envelope): void {
 }
 
 /** One that is placed as it was told to be. */
-function instance(b: flatbuffers.Builder): flatbuffers.Offset {
-	const counters = InstanceStats.createCountersVector(b, []);
+function instance(b: flatbuffers.Builder, workerPid: number): flatbuffers.Offset {
+	const counters = InstanceStats.createCountersVector(b, [Counter.createCounter(b, b.createString('memory limit'), memoryLimit)]);
 	const reason = b.createString('it was told so');
 
-	return InstanceStats.createInstanceStats(b, 0, 0, 0n, 0n, 0n, 0n, 0n, counters, placement, reason, 1n, 0, 2n, 3n);
+	return InstanceStats.createInstanceStats(b, workerPid, 0, BigInt(config.packets ?? 0), 0n, 0n, 0n, 0n, counters, placement, reason, 1n, 0, 2n, 3n);
 }

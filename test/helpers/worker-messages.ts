@@ -2,7 +2,7 @@
 
 import * as flatbuffers from 'flatbuffers';
 
-import type { AttachmentState, ErrorCode } from '../../src/generated/control.js';
+import type { AttachmentState, ErrorCode, HostPhase } from '../../src/generated/control.js';
 import {
 	Attach,
 	AttachmentStateChanged,
@@ -16,7 +16,10 @@ import {
 	Ok,
 	PauseAttachment,
 	PluginStats,
+	PoisonFound,
+	PromoteHost,
 	RemovePlugin,
+	Snapshot,
 	Stats,
 	Welcome,
 } from '../../src/generated/control.js';
@@ -36,6 +39,7 @@ export const readAttach = (request: Request): Attach => readBody(request, new At
 export const readDetach = (request: Request): Detach => readBody(request, new Detach());
 export const readIssueHostToken = (request: Request): IssueHostToken => readBody(request, new IssueHostToken());
 export const readPauseAttachment = (request: Request): PauseAttachment => readBody(request, new PauseAttachment());
+export const readPromoteHost = (request: Request): PromoteHost => readBody(request, new PromoteHost());
 export const readRemovePlugin = (request: Request): RemovePlugin => readBody(request, new RemovePlugin());
 
 export const ok = (id: number): Uint8Array => frameOf(id, Body.Ok, (b) => Ok.createOk(b));
@@ -49,10 +53,18 @@ export const welcome = (id: number, protocol: number, layout: number, pid: numbe
 export const attachmentStateChanged = (attachmentId: string, state: AttachmentState): Uint8Array =>
 	frameOf(0, Body.AttachmentStateChanged, (b) => AttachmentStateChanged.createAttachmentStateChanged(b, b.createString(attachmentId), state));
 
-export const hostStateChanged = (pluginId: string, hostPid: number, connected: boolean, reason = '', held = 0): Uint8Array =>
+export const hostStateChanged = (pluginId: string, hostPid: number, phase: HostPhase, reason = '', held = 0): Uint8Array =>
 	frameOf(0, Body.HostStateChanged, (b) =>
-		HostStateChanged.createHostStateChanged(b, b.createString(pluginId), hostPid, connected, b.createString(reason), held),
+		HostStateChanged.createHostStateChanged(b, b.createString(pluginId), hostPid, phase, b.createString(reason), held),
 	);
+
+export const poisonFound = (pluginId: string, routerId: string, hostPid: number, records: Uint8Array): Uint8Array =>
+	frameOf(0, Body.PoisonFound, (b) =>
+		PoisonFound.createPoisonFound(b, b.createString(pluginId), b.createString(routerId), hostPid, PoisonFound.createRecordsVector(b, records)),
+	);
+
+export const snapshot = (workerPid: number, shard: number, bytes: Uint8Array): Uint8Array =>
+	frameOf(0, Body.Snapshot, (b) => Snapshot.createSnapshot(b, workerPid, shard, Snapshot.createBytesVector(b, bytes)));
 
 /** Of plugins only how many verdicts they gave. */
 export const stats = (id: number, verdicts: ReadonlyMap<string, number>): Uint8Array =>

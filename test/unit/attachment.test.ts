@@ -3,7 +3,7 @@
 import type { Test } from 'tap';
 import t from 'tap';
 
-import { AttachmentState, Body, ErrorCode, Mode, Policy } from '../../src/generated/control.js';
+import { AttachmentState, Body, ErrorCode, HostPhase, Mode, Policy } from '../../src/generated/control.js';
 import { createPluginHost } from '../../src/index.ts';
 import type { Attachment, Plugin } from '../../src/types.ts';
 import { fixturePlugin } from '../helpers/binaries.ts';
@@ -180,7 +180,7 @@ t.test('when the host goes, all are absent at once, and recovered when the last 
 	let recovered = false;
 
 	plugin.on('recovered', () => (recovered = true));
-	worker.say(hostStateChanged(plugin.id, plugin.hostPid!, false, 'too many strikes', 3));
+	worker.say(hostStateChanged(plugin.id, plugin.hostPid!, HostPhase.Gone, 'too many strikes', 3));
 	await down;
 	t.notOk(attachments.some(({ active }) => active));
 

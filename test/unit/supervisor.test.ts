@@ -4,10 +4,10 @@ import type { Test } from 'tap';
 import t from 'tap';
 
 import type { HostCrash } from '../../src/crash-report.ts';
-import { Placement } from '../../src/generated/control.js';
+import { HostPhase, Placement } from '../../src/generated/control.js';
 import { HostProcess } from '../../src/host-process.ts';
-import type { SupervisedWorker } from '../../src/host-run.ts';
-import type { SupervisorOptions } from '../../src/supervisor.ts';
+import type { PluginCode, SupervisedWorker } from '../../src/host-run.ts';
+import type { HostQuarantine, SupervisorOptions } from '../../src/supervisor.ts';
 import { Supervisor } from '../../src/supervisor.ts';
 import { fixturePlugin, nativeHostBin } from '../helpers/binaries.ts';
 import { inTime, nextEvent } from '../helpers/events.ts';
@@ -15,21 +15,37 @@ import { isAlive, standInHost } from '../helpers/processes.ts';
 import type { StandInConfig } from '../helpers/stand-in-host.ts';
 import { until } from '../helpers/until.ts';
 
-const delays = { restartDelayMs: 1, maxRestartDelayMs: 4, progressAfterMs: 60_000, shutdownGraceMs: 10_000 };
+const delays = { restartDelayMs: 1, maxRestartDelayMs: 4, progressAfterMs: 60_000, probationMs: 20, shutdownGraceMs: 10_000 };
 
 class TestWorker implements SupervisedWorker {
 	readonly socketPath = '/nowhere';
 	readonly pid: number;
 	readonly tokens: string[] = [];
+	readonly hangMs: number[] = [];
+	/** The hosts that it was told to promote. */
+	readonly promotions: number[] = [];
 	closed = false;
 	verdicts = 0;
+	waits = false;
+	/** Instead of doing what it is told. */
+	onPromote: ((hostPid: number) => void) | undefined;
 
 	constructor(pid: number) {
 		this.pid = pid;
 	}
 
-	async issueHostToken(_pluginId: string, token: string): Promise<void> {
+	async issueHostToken(_pluginId: string, token: string, hangMs: number): Promise<void> {
 		this.tokens.push(token);
+		this.hangMs.push(hangMs);
+	}
+
+	async promoteHost(_pluginId: string, hostPid: number): Promise<void> {
+		this.promotions.push(hostPid);
+		this.onPromote?.(hostPid);
+	}
+
+	async waitsFor(): Promise<boolean> {
+		return this.waits;
 	}
 
 	async verdictsOf(): Promise<number> {
@@ -40,7 +56,8 @@ class TestWorker implements SupervisedWorker {
 function makeSupervisor(t: Test, config: StandInConfig = {}, options: Partial<SupervisorOptions> = {}): Supervisor {
 	const file = '/plugins/some.so';
 	const supervisor = new Supervisor({
-		...{ pluginId: 'plugin-1', file, configJson: JSON.stringify(config), crashBudget: 3, placement: 'auto', delays },
+		...{ pluginId: 'plugin-1', file, config, configJson: JSON.stringify(config), crashBudget: 3, placement: 'auto', delays },
+		...{ standby: false, hangMs: 1_000, memoryLimit: 0, timeoutMs: 10_000 },
 		startHost: () => new HostProcess({ bin: standInHost, pluginFile: file, timeoutMs: 10_000 }),
 		...options,
 	});
@@ -56,7 +73,10 @@ t.test('start() resolves when the host has loaded the plugin and is connected to
 	const workers = [new TestWorker(1), new TestWorker(2)];
 	const supervisor = makeSupervisor(t);
 
-	t.match(await supervisor.start(workers), { name: 'stand-in', abiVersion: 1 });
+	const adopted = nextEvent<PluginCode>(supervisor, 'adopted');
+
+	await supervisor.start(workers);
+	t.match(await adopted, { file: '/plugins/some.so' });
 	t.equal(supervisor.state, 'running');
 	t.match(workers.map(({ tokens }) => tokens), [[/^[0-9a-f]{64}$/], [/^[0-9a-f]{64}$/]]);
 	t.not(workers[0]!.tokens[0], workers[1]!.tokens[0], 'each worker has a token of its own');
@@ -151,7 +171,7 @@ t.test('how much was held comes from the workers, and the report waits for it', 
 	process.kill(pid!, 'SIGKILL');
 	await up;
 	for (const [held, worker] of workers.entries()) {
-		supervisor.onHostState(worker, { pluginId: 'plugin-1', hostPid: pid!, connected: false, reason: 'the peer closed the connection', held: held + 3 });
+		supervisor.onHostState(worker, { pluginId: 'plugin-1', hostPid: pid!, phase: HostPhase.Gone, reason: 'the peer closed the connection', held: held + 3 });
 	}
 	t.match(await crash, { held: 7, heldByWorker: [{ workerPid: 1, held: 3 }, { workerPid: 2, held: 4 }] });
 });
@@ -166,7 +186,7 @@ t.test('a host that a worker cut off is replaced although it lives', async (t) =
 	const crash = nextEvent<HostCrash>(supervisor, 'crash');
 	const recovered = nextEvent(supervisor, 'recovered');
 
-	supervisor.onHostState(worker, { pluginId: 'plugin-1', hostPid: pid!, connected: false, reason: 'too many strikes', held: 0 });
+	supervisor.onHostState(worker, { pluginId: 'plugin-1', hostPid: pid!, phase: HostPhase.Gone, reason: 'too many strikes', held: 0 });
 	await recovered;
 	t.match(await crash, { pid, reason: /worker 1: too many strikes/ });
 	t.not(supervisor.host!.pid, pid);
@@ -183,13 +203,13 @@ t.test('that a host went from a worker that closes is no death', async (t) => {
 	const { pid } = supervisor.host!;
 
 	worker.closed = true;
-	supervisor.onHostState(worker, { pluginId: 'plugin-1', hostPid: pid!, connected: false, reason: 'the worker closes', held: 0 });
+	supervisor.onHostState(worker, { pluginId: 'plugin-1', hostPid: pid!, phase: HostPhase.Gone, reason: 'the worker closes', held: 0 });
 	supervisor.removeWorker(worker);
 	t.equal(supervisor.host!.pid, pid);
 	t.equal(supervisor.deaths, 0);
 });
 
-t.test('a plugin whose hosts die again and again without doing any work is given up', async (t) => {
+t.test('a plugin whose hosts die again and again without doing any work is quarantined', async (t) => {
 	const supervisor = makeSupervisor(t, { exitAtConnect: 9 });
 	const crashes: HostCrash[] = [];
 
@@ -197,11 +217,14 @@ t.test('a plugin whose hosts die again and again without doing any work is given
 
 	// Without a worker it is not asked to connect, and lives.
 	await supervisor.start([]);
-	const died = nextEvent<Error>(supervisor, 'died');
+	const quarantine = nextEvent<HostQuarantine>(supervisor, 'quarantine');
 
 	supervisor.addWorker(new TestWorker(1));
-	t.match(await died, { name: 'HostDiedError', code: 'MPH_ERR_HOST_DIED', message: /died 3 times in a row without doing any work \(last: exited with code 9\)/ });
-	t.equal(supervisor.state, 'died');
+	t.match(await quarantine, {
+		deathsInRow: 3,
+		error: { name: 'HostDiedError', code: 'MPH_ERR_QUARANTINED', message: /died 3 times in a row without doing any work \(last: exited with code 9\)/ },
+	});
+	t.equal(supervisor.state, 'quarantined');
 	t.equal(supervisor.starts, 3);
 	t.equal(supervisor.host, undefined);
 	await until('a report of each', () => crashes.length === 3);

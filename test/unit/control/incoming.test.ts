@@ -5,8 +5,8 @@ import t from 'tap';
 
 import { decodeFrame } from '../../../src/control/incoming.ts';
 import { ProtocolError } from '../../../src/errors.ts';
-import { AttachmentStateChanged, Body, Counter, Envelope, HostStats, InstanceStats, Log, Placement } from '../../../src/generated/control.js';
-import { failure, frameOf, ok, stats, welcome } from '../../helpers/worker-messages.ts';
+import { AttachmentStateChanged, Body, Counter, Envelope, HostPhase, HostStats, InstanceStats, Limit, Log, Placement } from '../../../src/generated/control.js';
+import { failure, frameOf, hostStateChanged, ok, poisonFound, snapshot, stats, welcome } from '../../helpers/worker-messages.ts';
 
 const withoutPrefix = (frame: Uint8Array): Uint8Array => frame.subarray(4);
 
@@ -24,6 +24,46 @@ t.test('messages become plain objects', async (t) => {
 	t.match(decodeFrame(withoutPrefix(failure(8, 4, 'no such router'))), { id: 8, type: 'Failure', body: { code: 4, message: 'no such router' } });
 	t.match(decodeFrame(withoutPrefix(ok(9))), { id: 9, type: 'Ok' });
 	t.match(decodeFrame(withoutPrefix(stats(10, new Map([['p', 3]])))), { type: 'Stats', body: { plugins: [{ pluginId: 'p', verdicts: 3 }] } });
+});
+
+t.test('what happens to hosts, and what they hand over, is told with all there is', async (t) => {
+	t.match(decodeFrame(withoutPrefix(hostStateChanged('p', 7, HostPhase.Gone, 'hang: no progress', 3))), {
+		type: 'HostStateChanged',
+		body: { pluginId: 'p', hostPid: 7, phase: HostPhase.Gone, reason: 'hang: no progress', held: 3 },
+	});
+	t.same(decodeFrame(withoutPrefix(poisonFound('p', 'r', 7, Uint8Array.of(1, 2, 3)))), {
+		...{ id: 0, type: 'PoisonFound' },
+		body: { pluginId: 'p', routerId: 'r', hostPid: 7, records: Uint8Array.of(1, 2, 3) },
+	});
+	t.same(decodeFrame(withoutPrefix(snapshot(5, 1, Uint8Array.of(4, 5)))), { id: 0, type: 'Snapshot', body: { workerPid: 5, shard: 1, bytes: Uint8Array.of(4, 5) } });
+});
+
+t.test('bytes are copied out of the frame', async (t) => {
+	const frame = withoutPrefix(snapshot(5, 1, Buffer.alloc(16, 1)));
+	const message = decodeFrame(frame);
+
+	frame.fill(0);
+	t.match(message, { body: { bytes: Buffer.alloc(16, 1) } });
+	t.equal((message!.body as { bytes: Uint8Array }).bytes.buffer.byteLength, 16);
+});
+
+t.test('bytes that would lie behind the frame are refused, although memory is there', async (t) => {
+	const frame = withoutPrefix(snapshot(5, 1, Buffer.alloc(16, 1)));
+	const room = Buffer.alloc(frame.length + 4_096);
+	const bent = room.subarray(0, frame.length);
+
+	bent.set(frame);
+	// What is written first stands last: the length, then 16 bytes.
+	bent.writeUInt32LE(17, bent.length - 20);
+	t.throws(() => decodeFrame(bent), { name: 'ProtocolError', message: /claims to hold more/ });
+});
+
+t.test('a snapshot is as long as it may be, and no longer', async (t) => {
+	t.match(decodeFrame(withoutPrefix(snapshot(5, 0, Buffer.alloc(Limit.MaxSnapshotBytes)))), { type: 'Snapshot' });
+	t.throws(() => decodeFrame(withoutPrefix(snapshot(5, 0, Buffer.alloc(Limit.MaxSnapshotBytes + 1)))), {
+		name: 'ProtocolError',
+		message: /a snapshot of 1048577 bytes/,
+	});
 });
 
 t.test('a counter past what a number can express exactly stays at the largest that it can', async (t) => {
@@ -115,7 +155,7 @@ t.test('a frame whose offsets all lead to one long reason is refused', async (t)
 });
 
 t.test('random damage never does more than end the connection', async (t) => {
-	const frames = [welcome(1, 1, 1, 1, '3.27.1'), stats(2, new Map([['a', 1], ['b', 2]])), failure(3, 1, 'no')].map(withoutPrefix);
+	const frames = [welcome(1, 1, 1, 1, '3.27.1'), stats(2, new Map([['a', 1], ['b', 2]])), failure(3, 1, 'no'), poisonFound('p', 'r', 1, Buffer.alloc(64)), snapshot(1, 0, Buffer.alloc(64))].map(withoutPrefix);
 	let seed = 1;
 	const random = (below: number): number => {
 		seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;

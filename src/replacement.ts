@@ -1,0 +1,130 @@
+// A planned change from the host that serves to a successor, without a packet lost (docs/restart.md). Either the successor serves everywhere
+// in the end and has shown that it works, or it serves nowhere and the old one goes on.
+
+import { performance } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import type { PluginIdentity } from './host-process.ts';
+import type { HostRun, SupervisedWorker } from './host-run.ts';
+
+export type ReplacementOptions = {
+	readonly pluginId: string;
+	readonly successor: HostRun;
+	/** Who is to serve again if it comes to nothing. */
+	readonly old: () => HostRun | undefined;
+	readonly workers: ReadonlySet<SupervisedWorker>;
+	readonly timeoutMs: number;
+	readonly hangMs: number;
+	readonly probationMs: number;
+};
+
+const lookEveryMs = 10;
+/** What a worker needs to notice a hang beyond the time that makes it one. */
+const hangNoticeMs = 1_000;
+/** How long the reason for its end may take to be known. */
+const exitTimeoutMs = 1_000;
+
+/** Resolves when the successor can be relied upon. */
+export async function replaceHost(options: ReplacementOptions): Promise<PluginIdentity> {
+	const { successor, timeoutMs } = options;
+
+	try {
+		const identity = await successor.loaded;
+		const [refusal] = await successor.refusals();
+
+		if (refusal !== undefined) {
+			throw refusal;
+		}
+		await successor.until('it was ready to take over', () => openWorkers(options).every((worker) => successor.isWarmIn(worker)), timeoutMs);
+		await promoteEverywhere(options);
+		await passProbation(options);
+
+		return identity;
+	} catch (error) {
+		if (successor.isLost) {
+			await Promise.race([successor.host.exited, delay(exitTimeoutMs, undefined, { ref: false })]);
+			throw successor.host.diedError(['before it had proved itself', successor.lostReason].filter(Boolean).join('; '), error);
+		}
+		throw error;
+	}
+}
+
+async function promoteEverywhere(options: ReplacementOptions): Promise<void> {
+	const { pluginId, successor, old } = options;
+	const promoted = openWorkers(options);
+	const outcomes = await Promise.allSettled(promoted.map((worker) => promoteIn(worker, options)));
+	const failure = outcomes.find((outcome, index) => outcome.status === 'rejected' && !promoted[index]!.closed);
+	const oldPid = old()?.host.pid;
+
+	if (failure?.status !== 'rejected') {
+		return;
+	}
+	// A worker whose host died has seen to it by itself.
+	if (!successor.isLost && oldPid !== undefined && oldPid !== successor.host.pid) {
+		const toUndo = promoted.filter((_, index) => outcomes[index]!.status === 'fulfilled');
+
+		await Promise.allSettled(toUndo.map((worker) => worker.promoteHost(pluginId, oldPid)));
+	}
+	throw failure.reason;
+}
+
+async function promoteIn(worker: SupervisedWorker, { pluginId, successor }: ReplacementOptions): Promise<void> {
+	// One whose host died meanwhile may have promoted it already.
+	if (successor.servesIn(worker)) {
+		return;
+	}
+	try {
+		await worker.promoteHost(pluginId, successor.host.pid!);
+	} catch (error) {
+		if (!successor.servesIn(worker)) {
+			throw error;
+		}
+	}
+}
+
+/** It has read a packet in each worker; or it lived for a while, and nothing waits for it where it has not. */
+async function passProbation(options: ReplacementOptions): Promise<void> {
+	const { pluginId, successor, hangMs, probationMs } = options;
+	const began = performance.now();
+	const giveUpAfterMs = probationMs + hangMs + hangNoticeMs;
+
+	for (;;) {
+		await Promise.race([successor.lost, delay(lookEveryMs)]);
+
+		if (successor.isLost) {
+			throw successor.host.diedError('soon after it had taken over');
+		}
+
+		const elapsedMs = performance.now() - began;
+		const unproven = await withoutProof(options);
+
+		if (unproven.length === 0 || elapsedMs >= giveUpAfterMs) {
+			return;
+		}
+		if (elapsedMs >= probationMs) {
+			const waits = await Promise.all(unproven.map((worker) => worker.waitsFor(pluginId).catch(() => false)));
+
+			if (!waits.includes(true) && !successor.isLost) {
+				return;
+			}
+		}
+	}
+}
+
+/** What a host counts it has handed to the plugin and got back. */
+async function withoutProof(options: ReplacementOptions): Promise<readonly SupervisedWorker[]> {
+	const { successor, probationMs } = options;
+
+	try {
+		const instances = await successor.host.getStats(probationMs);
+
+		return openWorkers(options).filter((worker) => !instances.some(({ workerPid, packets }) => workerPid === worker.pid && packets > 0));
+	} catch {
+		// It is lost, or so busy that it does not answer: nothing is proved.
+		return openWorkers(options);
+	}
+}
+
+function openWorkers({ workers }: ReplacementOptions): SupervisedWorker[] {
+	return [...workers].filter((worker) => !worker.closed);
+}
