@@ -83,6 +83,18 @@ class FakeRing {
     return true;
   }
 
+  // What a worker makes of a packet that hosts have died of, or a record of a type that this host does not know.
+  void WriteOther(Mph::Layout::RecordType type) {
+    constexpr uint32_t Length = 120;
+    auto* const bytes = Claim(Length);
+    const Mph::Layout::RecordHeader header(Length, type, 0, sizeof(header));
+
+    Require(bytes != nullptr, "a record fits");
+    std::memset(bytes, 0xff, Length);
+    std::memcpy(bytes, &header, sizeof header);
+    Commit();
+  }
+
   template <typename Build>
   bool WriteEvent(Build&& build) {
     using namespace Mph::Layout;
@@ -135,10 +147,18 @@ class FakeRing {
     return shm::AtomicAt<uint64_t>(verdicts_.Data(), VerdictSegmentOffset::NowServing)->load(std::memory_order_acquire);
   }
 
+  // Whether the host has died of what it had in hand, and of its own fault.
+  bool IsMarkedCrashed() const { return (NowServing() & CrashedBit) != 0; }
+
+  // Position of the record in hand, after a crash or before.
+  uint64_t InHand() const { return (NowServing() & ~CrashedBit) - 1; }
+
   // How many packets with a ticket end at or before the position.
   size_t TicketsUpTo(uint64_t position) const { return static_cast<size_t>(std::distance(ends_.begin(), ends_.upper_bound(position))); }
 
  private:
+  static constexpr auto CrashedBit = uint64_t{1} << static_cast<uint8_t>(Mph::Layout::NowServingBit::Crashed);
+
   std::atomic<uint64_t>* VerdictCursor() { return shm::AtomicAt<uint64_t>(packets_.Data(), PacketSegmentOffset::VerdictConsumerCursor); }
 
   uint8_t* Claim(uint32_t length) {

@@ -7,9 +7,12 @@
 
 #include <sys/un.h>
 #include <cstring>
+#include <functional>
 #include <mph/shm/Doorbell.hpp>
 #include <mph/shm/Link.hpp>
 #include <mph/shm/Segment.hpp>
+#include <string>
+#include <vector>
 
 namespace mph::test {
 
@@ -55,7 +58,7 @@ class FakeWorker {
     Require(answer.envelope->body_as_WorkerConnected() != nullptr, "the app hears that the worker is connected");
   }
 
-  void Welcome(uint16_t protocolVersion = 1) {
+  void Welcome(uint16_t protocolVersion = static_cast<uint16_t>(Mph::Control::ProtocolVersion::Current)) {
     ownLink_ = shm::Segment::CreateOwned(SegmentKind::WorkerLink, 0, pid_);
     hostLink_ = shm::Segment::CreateForPeer(SegmentKind::HostLink, 0, pid_);
     host_.emplace(std::as_const(hostLink_).Data());
@@ -73,22 +76,70 @@ class FakeWorker {
   }
 
   // `fds`: other ones than the ring's, to be wrong on purpose.
-  void Offer(const FakeRing& ring, uint64_t oldestLiveTicket = 0, const std::vector<int>& fds = {},
-             const std::string& pluginId = "plugin-1") {
-    OfferWithState(
-        ring, [](auto&) { return std::vector<flatbuffers::Offset<Mph::Control::Event>>(); }, oldestLiveTicket, fds, pluginId);
-  }
-
-  template <typename BuildState>
-  void OfferWithState(const FakeRing& ring, BuildState&& buildState, uint64_t oldestLiveTicket = 0, const std::vector<int>& fds = {},
-                      const std::string& pluginId = "plugin-1") {
+  void Offer(const FakeRing& ring, const std::vector<int>& fds = {}, const std::string& pluginId = "plugin-1") {
     flatbuffers::FlatBufferBuilder builder;
-    const auto state = builder.CreateVector(buildState(builder));
 
     SendWithFds(builder,
                 Mph::Control::CreateRingOffer(builder, ring.Number(), builder.CreateString(pluginId), builder.CreateString(ring.RouterId()),
-                                              ring.Epoch(), FakeRing::RingSize, FakeRing::RingSize, ring.Start(), oldestLiveTicket, state),
+                                              ring.Epoch(), FakeRing::RingSize, FakeRing::RingSize),
                 fds.empty() ? std::vector<int>{ring.PacketFd(), ring.VerdictFd()} : fds);
+  }
+
+  // The answer to an offer is RingReady: the host is warm.
+  void OfferAndAwaitReady(const FakeRing& ring) {
+    Offer(ring);
+
+    const auto answer = Receive();
+
+    Require(answer.envelope->body_as_RingReady() != nullptr && answer.envelope->body_as_RingReady()->ring() == ring.Number(),
+            "the host is ready for the ring");
+  }
+
+  using State = std::vector<std::function<flatbuffers::Offset<Mph::Control::Event>(flatbuffers::FlatBufferBuilder&)>>;
+
+  struct Beginning {
+    uint64_t oldestLiveTicket{0};
+    uint64_t carefulUntil{0};
+    State state{};
+  };
+
+  // From where the host before has stood.
+  void Start(const FakeRing& ring) { Start(ring, Beginning()); }
+  void Start(const FakeRing& ring, const Beginning& beginning) { Start(ring.Number(), ring.Start(), beginning); }
+
+  void Start(uint32_t ring, uint64_t position, const Beginning& beginning) {
+    flatbuffers::FlatBufferBuilder builder;
+    std::vector<flatbuffers::Offset<Mph::Control::Event>> events;
+
+    for (const auto& build : beginning.state) {
+      events.push_back(build(builder));
+    }
+
+    const auto state = builder.CreateVector(events);
+
+    SendWithFds(builder, Mph::Control::CreateRingStart(builder, ring, position, beginning.oldestLiveTicket, beginning.carefulUntil, state),
+                {});
+  }
+
+  // All the way from the offer.
+  void Serve(const FakeRing& ring) { Serve(ring, Beginning()); }
+  void Serve(const FakeRing& ring, const Beginning& beginning) {
+    OfferAndAwaitReady(ring);
+    Start(ring, beginning);
+  }
+
+  void Stop(uint32_t ring) {
+    flatbuffers::FlatBufferBuilder builder;
+
+    SendWithFds(builder, Mph::Control::CreateRingStop(builder, ring), {});
+  }
+
+  // Requires that it is the next thing that the host says.
+  void AwaitStopped(const FakeRing& ring) {
+    const auto answer = Receive();
+
+    Require(answer.envelope->body_as_RingStopped() != nullptr && answer.envelope->body_as_RingStopped()->ring() == ring.Number(),
+            "the host has stopped the ring");
   }
 
   void Withdraw(const FakeRing& ring) {
@@ -98,16 +149,6 @@ class FakeWorker {
   }
 
   void SendFailure(const std::string& message) { socket_->Send(host::MakeFailure(1, Mph::Control::ErrorCode::Forbidden, message), 1000); }
-
-  // The answer to an offer is RingReady.
-  void OfferAndAwaitReady(const FakeRing& ring, uint64_t oldestLiveTicket = 0) {
-    Offer(ring, oldestLiveTicket);
-
-    const auto answer = Receive();
-
-    Require(answer.envelope->body_as_RingReady() != nullptr && answer.envelope->body_as_RingReady()->ring() == ring.Number(),
-            "the host is ready for the ring");
-  }
 
   Frame Receive() {
     for (;;) {
@@ -120,6 +161,13 @@ class FakeWorker {
       Require(poll(&readable, 1, static_cast<int>(WatchdogNs / 1'000'000)) == 1, "the host sends something");
       Require(socket_->Receive() != host::ControlSocket::ReceiveResult::Closed, "the host is connected");
     }
+  }
+
+  // Whether the host says something, or has hung up. Does not take it in.
+  bool HasNews() const {
+    pollfd readable{socket_->Fd(), POLLIN, 0};
+
+    return poll(&readable, 1, 0) == 1;
   }
 
   // Whether the host hung up.
@@ -155,9 +203,7 @@ class FakeWorker {
   // Whether the host has rung since the last call.
   bool WasRung() { return shm::ResetDoorbell(ownBell_.readEnd.Get()) == shm::ResetResult::Reset; }
 
-  uint32_t PublishCount(const FakeRing& ring) const {
-    return host_->PublishCount(shm::PublishGroupOf(ring.Number()));
-  }
+  uint32_t PublishCount(const FakeRing& ring) const { return host_->PublishCount(shm::PublishGroupOf(ring.Number())); }
 
  private:
   template <typename Table>

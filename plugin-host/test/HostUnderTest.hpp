@@ -28,7 +28,8 @@ inline std::string Plugin(const std::string& name) { return MPH_TEST_PLUGINS "/"
 
 class HostUnderTest {
  public:
-  HostUnderTest() {
+  // `errors`: where it prints to.
+  explicit HostUnderTest(int errors = STDERR_FILENO) {
     int ends[2];
 
     Require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "a socket pair can be made");
@@ -38,6 +39,7 @@ class HostUnderTest {
 
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], 3);
+    posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
     Require(posix_spawn(&pid_, MPH_TEST_HOST, &actions, nullptr, arguments, environ) == 0, "the host can be started");
     posix_spawn_file_actions_destroy(&actions);
     close(ends[1]);
@@ -128,10 +130,11 @@ class HostUnderTest {
     Require(answer.envelope->body_as_PluginLoaded() != nullptr, "the plugin is loaded");
   }
 
-  Frame TryLoad(const std::string& file, const std::string& config, Mph::Control::Placement placement = Mph::Control::Placement::Auto) {
+  Frame TryLoad(const std::string& file, const std::string& config, Mph::Control::Placement placement = Mph::Control::Placement::Auto,
+                uint64_t memoryLimit = 0) {
     return Ask([&](auto& builder) {
       return Mph::Control::CreateLoadPlugin(builder, builder.CreateString("plugin-1"), builder.CreateString(file),
-                                            builder.CreateString(config), placement);
+                                            builder.CreateString(config), placement, memoryLimit);
     });
   }
 
@@ -147,6 +150,14 @@ class HostUnderTest {
 
   Frame Disconnect(uint32_t workerPid) {
     return Ask([&](auto& builder) { return Mph::Control::CreateDisconnectWorker(builder, workerPid); });
+  }
+
+  // Is answered by Ok.
+  Frame StoreSnapshot(uint32_t workerPid, const std::string& text) {
+    return Ask([&](auto& builder) {
+      return Mph::Control::CreateStoreSnapshot(builder, workerPid, 0,
+                                               builder.CreateVector(reinterpret_cast<const uint8_t*>(text.data()), text.size()));
+    });
   }
 
   // The stats of the instance that serves the worker; their frame must live as long as they are read.

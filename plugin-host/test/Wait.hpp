@@ -3,6 +3,7 @@
 
 #include "Clock.hpp"
 
+#include <sys/wait.h>
 #include <cstdlib>
 #include <ctime>
 
@@ -38,5 +39,9 @@ inline void Require(bool condition, const char* what) {
     std::exit(tap::done());
   }
 }
+
+// How a process ended, as waitpid() tells it.
+inline bool WasKilledBy(int status, int signal) { return WIFSIGNALED(status) && WTERMSIG(status) == signal; }
+inline bool ExitedWith(int status, int code) { return WIFEXITED(status) && WEXITSTATUS(status) == code; }
 
 }  // namespace mph::test

@@ -1,4 +1,4 @@
-// How the host connects, ends and dies: the real binary between a fake app and fake workers.
+// How the host connects and ends (how it dies is crashes.cpp): the real binary between a fake app and fake workers.
 
 #include "FakeRing.hpp"
 #include "FakeWorker.hpp"
@@ -17,10 +17,6 @@ using Mph::Control::ErrorCode;
 
 namespace {
 
-bool WasKilledBy(int status, int signal) { return WIFSIGNALED(status) && WTERMSIG(status) == signal; }
-
-bool ExitedWith(int status, int code) { return WIFEXITED(status) && WEXITSTATUS(status) == code; }
-
 void IsFailure(const Frame& frame, ErrorCode code, const std::string& part, const char* name) {
   const auto* failure = frame.envelope->body_as_Failure();
   const auto message = failure == nullptr ? std::string("no failure") : ToString(failure->message());
@@ -30,95 +26,6 @@ void IsFailure(const Frame& frame, ErrorCode code, const std::string& part, cons
   }
 }
 
-// Publishes packets one by one, each after the last was answered, until the plugin fails to answer one; returns how many it answered.
-uint16_t PublishUntilNoAnswer(FakeWorker& worker, FakeRing& ring, uint16_t packets) {
-  for (uint16_t i = 1; i <= packets; ++i) {
-    const auto cursor = ring.ConsumerCursor();
-
-    ring.WritePacket(i, i);
-    worker.Publish(ring);
-    if (i == packets) {
-      return static_cast<uint16_t>(i - 1);
-    }
-    Require(Until([&] { return ring.ConsumerCursor() != cursor; }), "a packet is answered");
-  }
-
-  return packets;
-}
-
-void ACrashLeavesItsPlace() {
-  FakeWorker worker(100001);
-  FakeRing ring(0);
-
-  {
-    HostUnderTest host;
-
-    host.Load("crash-on-nth", R"({"packet": 4})");
-    worker.Meet(host);
-    worker.OfferAndAwaitReady(ring);
-    PublishUntilNoAnswer(worker, ring, 4);
-    tap::ok(WasKilledBy(host.WaitForExit(), SIGABRT), "a plugin that aborts takes its host with it");
-    tap::ok(Until([&] { return worker.IsAbandoned(); }), "the worker sees it by the socket");
-    tap::is(ring.NowServing(), ring.LastPosition() + 1, "NowServing tells which packet the plugin had in hand");
-    tap::is(ring.ConsumerCursor(), ring.LastPosition(), "the cursor tells that it was not answered");
-    tap::is(ring.TakeVerdicts().size(), size_t{3}, "the verdicts before it are in the ring");
-  }
-
-  ring.BeginEpoch();
-  ring.WritePacket(5, 5);
-  ring.Publish();
-
-  HostUnderTest next;
-
-  next.Load("accept-all");
-  worker.Meet(next);
-  worker.OfferAndAwaitReady(ring);
-  Require(Until([&] { return ring.ConsumerCursor() == ring.Position(); }), "the next host reads on");
-
-  const auto answers = ring.TakeVerdicts();
-
-  tap::ok(answers.size() == 2 && answers[0].ticket == 4 && answers[1].ticket == 5, "the next host begins with the packet that was in hand");
-}
-
-void SocketsAreShutDownFirst() {
-  for (const auto& [plugin, config, signal] :
-       {std::tuple{"crash-on-nth", R"({"packet": 1, "signal": 11, "fork": 1})", SIGSEGV},
-        std::tuple{"crash-on-nth", R"({"packet": 1, "signal": 6, "fork": 1})", SIGABRT}, std::tuple{"overflows-stack", "{}", SIGSEGV}}) {
-    HostUnderTest host;
-    FakeWorker worker(100001);
-    FakeRing ring(0);
-
-    host.Load(plugin, config);
-    worker.Meet(host);
-    worker.OfferAndAwaitReady(ring);
-    ring.WritePacket(1, 1);
-    worker.Publish(ring);
-    tap::ok(WasKilledBy(host.WaitForExit(), signal), std::string(plugin) + ": the host dies by the signal");
-    tap::ok(worker.IsAbandoned(), std::string(plugin) + ": the socket is shut down although a child has it open");
-  }
-}
-
-void AnExceptionEndsTheHost() {
-  HostUnderTest host;
-  FakeWorker worker(100001);
-  FakeRing ring(0);
-
-  host.Load("throws-in-on-packets");
-  worker.Meet(host);
-  worker.OfferAndAwaitReady(ring);
-  ring.WritePacket(1, 1);
-  worker.Publish(ring);
-
-  const auto frame = host.AwaitUnasked();
-  const auto* log = frame.envelope->body_as_Log();
-
-  tap::ok(log != nullptr && log->level() == Mph::Control::LogLevel::Error &&
-              ToString(log->message()).find("threw in on_packets") != std::string::npos &&
-              ToString(log->message()).find("thrown on purpose") != std::string::npos,
-          "the app is told what was thrown");
-  tap::ok(WasKilledBy(host.WaitForExit(), SIGABRT), "an exception that leaves on_packets ends the host");
-}
-
 void ShutdownAnswersFirst() {
   HostUnderTest host;
   FakeWorker worker(100001);
@@ -126,7 +33,10 @@ void ShutdownAnswersFirst() {
 
   host.Load("accept-all");
   worker.Meet(host);
-  worker.OfferAndAwaitReady(ring);
+  worker.Serve(ring);
+  ring.WritePacket(1000, 1);
+  worker.Publish(ring);
+  AwaitVerdicts(ring, 1);
   for (uint16_t i = 1; i <= 300; ++i) {
     ring.WritePacket(i, i);
   }
@@ -152,7 +62,7 @@ void NoAppNoHost() {
 
   host.Load("hang");
   worker.Meet(host);
-  worker.OfferAndAwaitReady(ring);
+  worker.Serve(ring);
   ring.WritePacket(1, 1);
   worker.Publish(ring);
   Require(Until([&] { return ring.NowServing() != 0; }), "the plugin hangs");
@@ -217,8 +127,11 @@ void Disconnecting() {
   host.Load("accept-all");
   first.Meet(host);
   second.Meet(host);
-  first.OfferAndAwaitReady(ring);
+  first.Serve(ring);
   ring.WritePacket(1, 1);
+  first.Publish(ring);
+  AwaitVerdicts(ring, 1);
+  ring.WritePacket(2, 2);
   ring.Publish();
   tap::ok(host.Disconnect(first.Pid()).envelope->body_as_Ok() != nullptr, "DisconnectWorker is answered by Ok");
   tap::ok(first.IsAbandoned() && ring.TakeVerdicts().size() == 1, "then the connection is closed, and what was published is answered");
@@ -248,7 +161,8 @@ void HandshakesThatFail() {
   const auto* hello = frame.envelope->body_as_Hello();
 
   tap::ok(hello != nullptr && hello->role() == Mph::Control::Role::Host && ToString(hello->token()) == "secret" &&
-              hello->pid() == static_cast<uint32_t>(host.Pid()) && hello->protocolVersion() == static_cast<uint16_t>(Mph::Control::ProtocolVersion::Current) &&
+              hello->pid() == static_cast<uint32_t>(host.Pid()) &&
+              hello->protocolVersion() == static_cast<uint16_t>(Mph::Control::ProtocolVersion::Current) &&
               hello->layoutVersion() == static_cast<uint16_t>(Mph::Layout::LayoutVersion::Current),
           "Hello says role, token, pid and versions");
   worker.SendFailure("that token is unknown");
@@ -258,7 +172,7 @@ void HandshakesThatFail() {
   host.StartConnecting(worker.Pid(), worker.Path());
   worker.Accept();
   worker.Welcome(9);
-  IsFailure(host.AwaitUnasked(), ErrorCode::Version, "protocol 9 and layout 2, this host protocol 1 and layout 2",
+  IsFailure(host.AwaitUnasked(), ErrorCode::Version, "protocol 9 and layout 3, this host protocol 2 and layout 3",
             "a worker of another version is refused, with both versions");
 
   host.StartConnecting(worker.Pid(), worker.Path());
@@ -306,6 +220,14 @@ void WhatTheProcessInherits() {
   score >> value;
   tap::ok(value >= 500, "when memory runs out, the host goes first");
 
+  std::ofstream("/proc/self/oom_score_adj") << 700;
+
+  HostUnderTest urgent;
+
+  urgent.AskStats();
+  std::ifstream("/proc/" + std::to_string(urgent.Pid()) + "/oom_score_adj") >> value;
+  tap::is(value, 700, "one that would go sooner still is left so");
+
   host.Kill(SIGINT);
   host.Kill(SIGPIPE);
   tap::ok(host.AskStats().envelope->body_as_HostStats() != nullptr, "Ctrl-C is for the app, not for the host");
@@ -316,9 +238,6 @@ void WhatTheProcessInherits() {
 int main() {
   std::signal(SIGPIPE, SIG_IGN);
 
-  ACrashLeavesItsPlace();
-  SocketsAreShutDownFirst();
-  AnExceptionEndsTheHost();
   ShutdownAnswersFirst();
   NoAppNoHost();
   AKilledAppLeavesNoHost();

@@ -15,11 +15,11 @@
 #include "tap.hpp"
 
 using namespace mph::test;
+using Mph::Control::Placement;
 using mph::host::Place;
 using mph::host::PlacementPolicy;
 using mph::host::PlacementSetting;
 using mph::host::SpinWindow;
-using Mph::Control::Placement;
 
 namespace {
 
@@ -53,7 +53,8 @@ bool Says(const PlacementPolicy& policy, const std::string& part) { return polic
 void AutoGoesByWhatItSees() {
   PlacementPolicy policy(PlacementSetting::Auto);
 
-  tap::ok(policy.Wanted() == Place::Isolated && Says(policy, "nothing is known"), "a plugin that nobody knows is kept off the worker's CPU");
+  tap::ok(policy.Wanted() == Place::Isolated && Says(policy, "nothing is known"),
+          "a plugin that nobody knows is kept off the worker's CPU");
   tap::ok(!policy.OnLook(Seen(0, 0)) && policy.Wanted() == Place::Isolated, "a look without packets changes nothing");
   tap::ok(policy.OnLook(Seen(50, 1)) && policy.Wanted() == Place::Shared, "a light plugin shares the worker's CPU after the first look");
   tap::ok(Says(policy, "1.0 us per packet"), "and the reason says how light");
@@ -175,15 +176,15 @@ void AHostFollowsItsWorker() {
 
   host.Load("accept-all", "{}", Placement::Shared);
   worker.Meet(host);
-  worker.OfferAndAwaitReady(ring);
+  worker.Serve(ring);
   Pass(worker, ring, ++packet);
 
   const auto before = host.AskStats();
 
   tap::ok(worker.HostCpu() == -1 && StatsOf(before, worker.Pid())->placement() == Placement::Isolated,
           "while the worker does not say where it is, nothing is shared");
-  tap::is(mph::host::ToString(StatsOf(before, worker.Pid())->placementReason()), std::string("the worker does not say which CPU it runs on"),
-          "and the stats say why");
+  tap::is(mph::host::ToString(StatsOf(before, worker.Pid())->placementReason()),
+          std::string("the worker does not say which CPU it runs on"), "and the stats say why");
 
   for (const int cpu : {1, 0}) {
     worker.SetCpu(cpu);
@@ -210,7 +211,7 @@ void AHostKeepsAway() {
 
   host.Load("accept-all", "{}", Placement::Isolated);
   worker.Meet(host);
-  worker.OfferAndAwaitReady(ring);
+  worker.Serve(ring);
   worker.SetCpu(0);
   tap::ok(Until([&] {
             Pass(worker, ring, 1);
@@ -229,7 +230,7 @@ void TheDoorbellIsNeverFull() {
 
   host.Load("accept-all");
   worker.Meet(host);
-  worker.OfferAndAwaitReady(ring);
+  worker.Serve(ring);
 
   for (uint16_t i = 1; answered && i <= 6000; ++i) {
     answered = Until([&] { return worker.HostSleeps(); });

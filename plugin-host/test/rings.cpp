@@ -1,16 +1,15 @@
 // Workers, routers and what happens in them: rings come and go, events are told in order, sleepers are woken. The real binary between a
 // fake app and fake workers.
 
+#include "Events.hpp"
 #include "FakeRing.hpp"
 #include "FakeWorker.hpp"
 #include "HostUnderTest.hpp"
+#include "Journal.hpp"
 #include "Wait.hpp"
 
 #include <csignal>
-#include <cstdio>
-#include <fstream>
 #include <memory>
-#include <sstream>
 #include <vector>
 
 #include "tap.hpp"
@@ -22,76 +21,6 @@ using Mph::Layout::Verdict;
 
 namespace {
 
-// A file that the plugin `journal` writes.
-class Journal {
- public:
-  Journal() : path_("/tmp/mph-test-journal-" + std::to_string(getpid())) { std::remove(path_.c_str()); }
-  ~Journal() { std::remove(path_.c_str()); }
-
-  Journal(const Journal&) = delete;
-  Journal& operator=(const Journal&) = delete;
-
-  std::string Config() const { return R"({"file": ")" + path_ + R"("})"; }
-
-  std::string Text() const {
-    std::ifstream file(path_);
-    std::ostringstream text;
-
-    text << file.rdbuf();
-
-    return text.str();
-  }
-
- private:
-  const std::string path_;
-};
-
-auto ProducerCreated(uint32_t number, const std::string& id) {
-  return [=](flatbuffers::FlatBufferBuilder& builder) {
-    const auto idOffset = builder.CreateString(id);
-    const auto mimeType = builder.CreateString("audio/opus");
-    const auto ssrcs = builder.CreateVector(std::vector<uint32_t>{11, 22});
-    Mph::Control::EventBuilder event(builder);
-
-    event.add_type(EventType::ProducerCreated);
-    event.add_producer(number);
-    event.add_producerId(idOffset);
-    event.add_kind(Mph::Layout::MediaKind::Audio);
-    event.add_mimeType(mimeType);
-    event.add_clockRate(48000);
-    event.add_ssrcs(ssrcs);
-
-    return event.Finish();
-  };
-}
-
-auto AttachmentAdded(uint32_t number, const std::string& id) {
-  return [=](flatbuffers::FlatBufferBuilder& builder) {
-    const auto idOffset = builder.CreateString(id);
-    const auto context = builder.CreateString("{}");
-    Mph::Control::EventBuilder event(builder);
-
-    event.add_type(EventType::AttachmentAdded);
-    event.add_attachment(number);
-    event.add_attachmentId(idOffset);
-    event.add_context(context);
-    event.add_mode(Mph::Control::Mode::Filter);
-
-    return event.Finish();
-  };
-}
-
-auto OfProducer(EventType type, uint32_t number) {
-  return [=](flatbuffers::FlatBufferBuilder& builder) {
-    Mph::Control::EventBuilder event(builder);
-
-    event.add_type(type);
-    event.add_producer(number);
-
-    return event.Finish();
-  };
-}
-
 void TwoWorkersAtOnce() {
   HostUnderTest host;
   FakeWorker first(100001);
@@ -102,8 +31,8 @@ void TwoWorkersAtOnce() {
   host.Load("drop-every-nth", R"({"n": 2})");
   first.Meet(host);
   second.Meet(host);
-  first.OfferAndAwaitReady(firstRing);
-  second.OfferAndAwaitReady(secondRing);
+  first.Serve(firstRing);
+  second.Serve(secondRing);
 
   for (uint16_t i = 1; i <= 3; ++i) {
     firstRing.WritePacket(i, i);
@@ -136,7 +65,7 @@ void TwoWorkersAtOnce() {
   FakeRing thirdRing(0);
 
   third.Meet(host);
-  third.OfferAndAwaitReady(thirdRing);
+  third.Serve(thirdRing);
   thirdRing.WritePacket(1, 1);
   third.Publish(thirdRing);
   tap::is(AwaitVerdicts(thirdRing, 1).size(), size_t{1}, "a new worker is served after one that is gone");
@@ -151,7 +80,7 @@ void ManyRings() {
   worker.Meet(host);
   for (const uint32_t number : {0U, 1U, 63U, 64U, 200U, 4095U}) {
     rings.push_back(std::make_unique<FakeRing>(number, "router-" + std::to_string(number)));
-    worker.OfferAndAwaitReady(*rings.back());
+    worker.Serve(*rings.back());
   }
 
   bool all = true;
@@ -178,7 +107,7 @@ void ManyRings() {
 
   FakeRing again(1, "router-1");
 
-  worker.OfferAndAwaitReady(again);
+  worker.Serve(again);
   again.WritePacket(5, 1);
   worker.Publish(again);
   tap::is(AwaitVerdicts(again, 1)[0].ticket, uint64_t{5}, "the number of a withdrawn ring can be used again");
@@ -193,7 +122,7 @@ void EventsInOrder() {
   host.Load("journal", journal.Config());
   worker.Meet(host);
 
-  // The ring repeats what the state of the offer says, as it does when a host takes over from a dead one.
+  // The ring repeats what the state at the start says, as it does when a host takes over from a dead one.
   ring.WriteEvent(ProducerCreated(7, "p7"));
   ring.WritePacket(1, 1, 7);
   ring.WritePacket(2, 2, 7);
@@ -204,10 +133,7 @@ void EventsInOrder() {
   ring.WriteEvent(OfProducer(EventType::ProducerClosed, 7));
   ring.WritePacket(4, 4, 8);
   ring.Publish();
-  worker.OfferWithState(ring, [](auto& builder) {
-    return std::vector{AttachmentAdded(5, "a5")(builder), ProducerCreated(7, "p7")(builder)};
-  });
-  tap::ok(worker.Receive().envelope->body_as_RingReady() != nullptr, "the host is ready after it has told the state");
+  worker.Serve(ring, {.state = {AttachmentAdded(5, "a5"), ProducerCreated(7, "p7")}});
   AwaitVerdicts(ring, 4);
 
   const std::string served =
@@ -223,7 +149,7 @@ void EventsInOrder() {
       "producer-closed router-1 producer 7 p7\n"
       "packet router 1 producer 8 seq 4\n";
 
-  tap::is(journal.Text(), served, "events come in order with the packets, and none twice");
+  journal.AwaitText(served, "events come in order with the packets, and none twice");
 
   // Observed packets that the host has not seen yet are delivered before the end is told; those that waited for a verdict were resolved.
   ring.WritePacket(0, 5, 8);
@@ -233,7 +159,7 @@ void EventsInOrder() {
 
   FakeRing next(0, "router-2");
 
-  worker.OfferAndAwaitReady(next);
+  worker.Serve(next);
 
   const std::string withdrawn =
       "packet router 1 producer 8 seq 5\n"
@@ -242,7 +168,7 @@ void EventsInOrder() {
       "router-closed router-1\n"
       "router-opened router-2\n";
 
-  tap::is(journal.Text(), served + withdrawn, "a withdrawn ring is read to its end, then closed");
+  journal.AwaitText(served + withdrawn, "a withdrawn ring is read to its end, then closed");
 
   next.WriteEvent(ProducerCreated(9, "p9"));
   next.WritePacket(0, 9, 9);
@@ -257,13 +183,12 @@ void EventsInOrder() {
   // The host may not have seen these before the worker is gone.
   worker.HangUp();
   Require(host.AwaitUnasked().envelope->body_as_WorkerLost() != nullptr, "the worker is lost");
-  tap::is(journal.Text(),
-          served + withdrawn +
-              "producer-created router-2 producer 9 p9 audio/opus 48000 ssrcs 11 22\n"
-              "packet router 2 producer 9 seq 9\n"
-              "producer-closed router-2 producer 9 p9\n"
-              "router-closed router-2\n",
-          "what a dead worker has left in its rings is delivered, and every story ends once");
+  journal.AwaitText(served + withdrawn +
+                        "producer-created router-2 producer 9 p9 audio/opus 48000 ssrcs 11 22\n"
+                        "packet router 2 producer 9 seq 9\n"
+                        "producer-closed router-2 producer 9 p9\n"
+                        "router-closed router-2\n",
+                    "what a dead worker has left in its rings is delivered, and every story ends once");
 }
 
 void RingsThatCannotBeServed() {
@@ -285,16 +210,16 @@ void RingsThatCannotBeServed() {
     }
   };
 
-  worker.Offer(ring, 0, {ring.VerdictFd(), ring.PacketFd()});
+  worker.Offer(ring, {ring.VerdictFd(), ring.PacketFd()});
   refusal(ErrorCode::System, "ring 0 of router router-1", "a ring whose segments cannot be mapped is refused, with the reason");
-  worker.Offer(ring, 0, {ring.PacketFd()});
+  worker.Offer(ring, {ring.PacketFd()});
   refusal(ErrorCode::Malformed, "1 descriptors", "a ring without its verdict segment is refused");
-  worker.Offer(ring, 0, {}, "plugin-2");
+  worker.Offer(ring, {}, "plugin-2");
   refusal(ErrorCode::NotFound, "plugin-2", "a ring of another plugin is refused");
-  worker.Offer(FakeRing(4096), 0);
+  worker.Offer(FakeRing(4096));
   refusal(ErrorCode::Malformed, "ring 4096", "a ring with a number beyond the limit is refused");
 
-  worker.OfferAndAwaitReady(ring);
+  worker.Serve(ring);
   worker.Offer(sameNumber);
   refusal(ErrorCode::Exists, "served already", "a ring number that is in use is refused");
 
@@ -310,7 +235,7 @@ void WakingTheWorker() {
 
   host.Load("accept-all");
   worker.Meet(host);
-  worker.OfferAndAwaitReady(ring);
+  worker.Serve(ring);
   worker.SetAsleep(false);
 
   const auto before = worker.PublishCount(ring);

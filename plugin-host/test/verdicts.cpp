@@ -23,7 +23,7 @@ void VerdictsForABatch() {
 
   host.Load("drop-every-nth", R"({"n": 3})");
   worker.Meet(host);
-  worker.OfferAndAwaitReady(ring);
+  worker.Serve(ring);
 
   for (uint16_t i = 1; i <= 200; ++i) {
     ring.WritePacket(i, i);
@@ -58,7 +58,7 @@ void ObservedPacketsGetNoVerdict() {
 
   host.Load("drop-all");
   worker.Meet(host);
-  worker.OfferAndAwaitReady(ring);
+  worker.Serve(ring);
 
   ring.WritePacket(0, 1);
   ring.WritePacket(5, 2);
@@ -78,7 +78,7 @@ void APluginWithoutPackets() {
 
   host.Load("no-packets");
   worker.Meet(host);
-  worker.OfferAndAwaitReady(ring);
+  worker.Serve(ring);
   ring.WritePacket(1, 1);
   worker.Publish(ring);
   tap::ok(AwaitVerdicts(ring, 1)[0].verdict == Verdict::Accept, "a plugin without on_packets has all packets accepted");
@@ -92,7 +92,7 @@ void VerdictBeforeCursor() {
 
   host.Load("accept-all");
   worker.Meet(host);
-  worker.OfferAndAwaitReady(ring);
+  worker.Serve(ring);
 
   constexpr size_t Packets = 50'000;
   size_t written = 0;
@@ -127,7 +127,7 @@ void PendingFromAnotherThread() {
 
   host.Load("pending", R"({"delayMs": 20, "drop": 1})");
   worker.Meet(host);
-  worker.OfferAndAwaitReady(ring);
+  worker.Serve(ring);
   worker.SetAsleep(true);
 
   for (uint16_t i = 1; i <= 30; ++i) {
@@ -153,7 +153,7 @@ void VerdictRingFull() {
 
   host.Load("drop-all");
   worker.Meet(host);
-  worker.OfferAndAwaitReady(ring);
+  worker.Serve(ring);
 
   // The verdict ring takes 10,922 of them. Packets without payload, so that the packet ring is not the limit for long.
   constexpr size_t Fits = FakeRing::RingSize / sizeof(Mph::Layout::VerdictRecord);
@@ -201,7 +201,7 @@ void LateVerdictsWaitForRoom() {
 
   host.Load("pending", R"({"delayMs": 0})");
   worker.Meet(host);
-  worker.OfferAndAwaitReady(ring);
+  worker.Serve(ring);
 
   constexpr size_t Packets = FakeRing::RingSize / sizeof(Mph::Layout::VerdictRecord) + 2000;
   size_t written = 0;
@@ -230,7 +230,7 @@ void OldTicketsAreSkipped() {
   }
   ring.WritePacket(0, 11);
   ring.Publish();
-  worker.OfferAndAwaitReady(ring, 8);
+  worker.Serve(ring, {.oldestLiveTicket = 8});
 
   const auto answers = AwaitVerdicts(ring, 3);
 

@@ -112,11 +112,11 @@ t.test('requests that make no sense are refused', async (t) => {
 t.test('what is no control message ends the host, which says why', async (t) => {
 	const tooLong = Buffer.alloc(4);
 
-	tooLong.writeUInt32LE(1024 * 1024 + 1);
+	tooLong.writeUInt32LE(2 * 1024 * 1024 + 1);
 
 	for (const [bytes, message] of [
 		[Buffer.from([8, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]), /8 bytes that are no control message/],
-		[tooLong, /a frame of 1048577 bytes/],
+		[tooLong, /a frame of 2097153 bytes/],
 	] as const) {
 		const { child, channel } = startHost(t);
 		const exited = once(child, 'exit');
