@@ -41,6 +41,16 @@ typedef struct stream {
   histogram latency;
 } stream;
 
+/* A line of --log, as tools/drill/arrivals.ts reads it: what rtp-send made and how it came. */
+typedef struct arrival {
+  uint64_t arrived_at_ns; /* CLOCK_MONOTONIC, like the next one */
+  uint64_t sent_at_ns;
+  uint64_t counter;
+  uint32_t ssrc;
+  uint16_t sequence_number;
+  uint16_t reserved;
+} arrival;
+
 typedef struct receiver {
   struct pollfd sockets[MAX_SOCKETS];
   uint32_t kernel_drops[MAX_SOCKETS];
@@ -49,6 +59,7 @@ typedef struct receiver {
   unsigned stream_count;
   uint64_t rtcp;
   uint64_t invalid;
+  FILE *log; /* NULL: none */
 } receiver;
 
 static const char usage[] =
@@ -56,6 +67,7 @@ static const char usage[] =
     "  --sockets N         bind N sockets to ports that are free (1)\n"
     "  --port PORT         bind this port; may be repeated, then --sockets does not count\n"
     "  --interval-ms N     a line of figures every N ms\n"
+    "  --log FILE          every packet of rtp-send's, 32 bytes each\n"
     "The first line on standard output names the ports, the last one (at SIGTERM or the end of standard input) has \"final\":true.\n"
     "Every line is JSON.\n";
 
@@ -155,6 +167,11 @@ static void on_datagram(receiver *self, unsigned socket, const uint8_t *bytes, s
   if (payload.counter >= s->counter_next)
     s->counter_next = payload.counter + 1;
   histogram_add(&s->latency, now > payload.sent_at_ns ? now - payload.sent_at_ns : 0);
+  if (self->log != NULL) {
+    const arrival line = {now, payload.sent_at_ns, payload.counter, s->ssrc, (uint16_t)(bytes[2] << 8 | bytes[3]), 0};
+    if (fwrite(&line, sizeof(line), 1, self->log) != 1)
+      fail("--log");
+  }
 }
 
 /* Reads until the socket is empty. */
@@ -269,6 +286,7 @@ int main(int argc, char **argv) {
       {"sockets", required_argument, NULL, 's'},
       {"port", required_argument, NULL, 'p'},
       {"interval-ms", required_argument, NULL, 'i'},
+      {"log", required_argument, NULL, 'l'},
       {NULL, 0, NULL, 0},
   };
   static receiver self;
@@ -280,6 +298,11 @@ int main(int argc, char **argv) {
     switch (option) {
     case 's': sockets = (unsigned)number("--sockets", optarg, 1, MAX_SOCKETS); break;
     case 'i': interval_ns = number("--interval-ms", optarg, 1, 1000000) * NS_PER_MS; break;
+    case 'l':
+      self.log = fopen(optarg, "we");
+      if (self.log == NULL)
+        fail(optarg);
+      break;
     case 'p':
       if (self.socket_count < MAX_SOCKETS)
         bind_socket(&self, (uint16_t)number("--port", optarg, 1, 65535));
@@ -299,6 +322,8 @@ int main(int argc, char **argv) {
   }
   print_ports(&self);
   run(&self, interval_ns);
+  if (self.log != NULL && fclose(self.log) != 0)
+    fail("--log");
   print_figures(&self, true);
   return 0;
 }
