@@ -55,6 +55,10 @@ export class HostLauncher extends EnhancedEventEmitter<HostLauncherEvents> {
 		return this.#starts;
 	}
 
+	get livingPids(): number[] {
+		return this.#runs.filter(({ host }) => !host.exit && host.pid !== undefined).map(({ host }) => host.pid!);
+	}
+
 	/** Throws when there is not even a process. */
 	launch(code: PluginCode): HostRun {
 		const { pluginId, load, startHost } = this.#options;

@@ -130,6 +130,17 @@ export class HostProcess extends EnhancedEventEmitter<HostProcessEvents> {
 		return (await this.#request('GetHostStats', {}, timeoutMs)).instances;
 	}
 
+	/** Undefined when it has not ended by then. */
+	async exitWithin(ms: number): Promise<HostExit | undefined> {
+		const stop = new AbortController();
+
+		try {
+			return await Promise.race([this.exited, delay(ms, undefined, { signal: stop.signal })]);
+		} finally {
+			stop.abort();
+		}
+	}
+
 	/** Tells it to end, and kills it when it has not done so in time. */
 	shutdown(graceMs: number): void {
 		this.#channel.send('Shutdown', {});

@@ -2,7 +2,6 @@
 // there to be asked; the workers are, who count the verdicts that they get.
 
 import { performance } from 'node:perf_hooks';
-import { setTimeout as delay } from 'node:timers/promises';
 
 import type { HostRun, SupervisedWorker } from './host-run.ts';
 
@@ -70,7 +69,7 @@ async function wasKilled({ host, hung }: HostRun): Promise<boolean> {
 		return false;
 	}
 
-	const exit = await Promise.race([host.exited, delay(exitTimeoutMs, undefined, { ref: false })]);
+	const exit = await host.exitWithin(exitTimeoutMs);
 
 	return !!exit?.signal && killSignals.includes(exit.signal);
 }

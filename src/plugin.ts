@@ -1,7 +1,6 @@
 // A plugin: the user's code, its host (kept running by the supervisor) and its attachments. One host serves all adopted workers.
 
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 
 import { EnhancedEventEmitter } from 'mediasoup/extras';
 import type { AppData } from 'mediasoup/types';
@@ -11,7 +10,7 @@ import type { CrashCaptures } from './crash-captures.ts';
 import type { HostCrash } from './crash-report.ts';
 import type { HostDiedError } from './errors.ts';
 import { InvalidStateError, TimeoutError } from './errors.ts';
-import type { HostExit, PluginIdentity } from './host-process.ts';
+import type { PluginIdentity } from './host-process.ts';
 import { HostProcess } from './host-process.ts';
 import type { LogLevel, Logger } from './logger.ts';
 import type { PluginCode } from './host-run.ts';
@@ -75,6 +74,8 @@ export type PluginDump = {
 	readonly placement: Placement;
 	readonly hostPid: number | undefined;
 	readonly standbyPid: number | undefined;
+	/** Of all its processes, those on their way out included. */
+	readonly hostPids: readonly number[];
 	readonly hostState: SupervisorState;
 	readonly workerPids: readonly number[];
 	readonly attachmentIds: readonly string[];
@@ -308,6 +309,7 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> e
 			placement: this.placement,
 			hostPid: this.hostPid,
 			standbyPid: this.standbyPid,
+			hostPids: this.#supervisor.livingPids,
 			hostState: this.#supervisor.state,
 			workerPids: this.#context.links().map((link) => link.pid),
 			attachmentIds: [...this.#attachments.keys()],
@@ -383,7 +385,7 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> e
 
 		run?.poison.push(path);
 
-		const signal = (await endOf(run?.host))?.signal ?? null;
+		const signal = (await run?.host.exitWithin(exitTimeoutMs))?.signal ?? null;
 
 		try {
 			await captures.save(path, { pluginName, pluginVersion, pluginFile, config, routerId, hostPid, signal, records });
@@ -496,8 +498,3 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> e
 }
 
 type NewsTeller = { safeEmit<E extends keyof PluginNews>(event: E, what: PluginNews[E][0]): boolean };
-
-/** Undefined when that is not known in time. */
-async function endOf(host: HostProcess | undefined): Promise<HostExit | undefined> {
-	return Promise.race([host?.exited, delay(exitTimeoutMs, undefined, { ref: false })]);
-}

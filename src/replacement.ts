@@ -42,7 +42,7 @@ export async function replaceHost(options: ReplacementOptions): Promise<PluginId
 		return identity;
 	} catch (error) {
 		if (successor.isLost) {
-			await Promise.race([successor.host.exited, delay(exitTimeoutMs, undefined, { ref: false })]);
+			await successor.host.exitWithin(exitTimeoutMs);
 			throw successor.host.diedError(['before it had proved itself', successor.lostReason].filter(Boolean).join('; '), error);
 		}
 		throw error;

@@ -171,6 +171,11 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		return this.#deaths;
 	}
 
+	/** Of all processes that run now, on their way out or not. */
+	get livingPids(): number[] {
+		return this.#launcher.livingPids;
+	}
+
 	/** The youngest host with that number, lost or not, as far as it is remembered. */
 	runOf(hostPid: number): HostRun | undefined {
 		return this.#launcher.runOf(hostPid);
@@ -626,7 +631,7 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 	}
 
 	async #departures(): Promise<void> {
-		await Promise.all([...this.#leaving].map((host) => host.exited));
+		await Promise.all([...this.#leaving].map((host) => host.exitWithin(lingerMs + this.#delays.shutdownGraceMs)));
 	}
 
 	#freshBudget(): CrashBudget {

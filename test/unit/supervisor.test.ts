@@ -1,76 +1,20 @@
 // Real host processes that really die; the workers are what a supervisor sees of them.
 
-import type { Test } from 'tap';
 import t from 'tap';
 
 import type { HostCrash } from '../../src/crash-report.ts';
 import { HostPhase, Placement } from '../../src/generated/control.js';
 import { HostProcess } from '../../src/host-process.ts';
-import type { PluginCode, SupervisedWorker } from '../../src/host-run.ts';
-import type { HostQuarantine, SupervisorOptions } from '../../src/supervisor.ts';
-import { Supervisor } from '../../src/supervisor.ts';
+import type { PluginCode } from '../../src/host-run.ts';
+import type { HostQuarantine } from '../../src/supervisor.ts';
 import { fixturePlugin, nativeHostBin } from '../helpers/binaries.ts';
 import { inTime, nextEvent } from '../helpers/events.ts';
 import { isAlive, standInHost } from '../helpers/processes.ts';
-import type { StandInConfig } from '../helpers/stand-in-host.ts';
+import { SupervisedStandIn, delays, makeSupervisor } from '../helpers/supervised.ts';
 import { until } from '../helpers/until.ts';
 
-const delays = { restartDelayMs: 1, maxRestartDelayMs: 4, progressAfterMs: 60_000, probationMs: 20, shutdownGraceMs: 10_000 };
-
-class TestWorker implements SupervisedWorker {
-	readonly socketPath = '/nowhere';
-	readonly pid: number;
-	readonly tokens: string[] = [];
-	readonly hangMs: number[] = [];
-	/** The hosts that it was told to promote. */
-	readonly promotions: number[] = [];
-	closed = false;
-	verdicts = 0;
-	waits = false;
-	/** Instead of doing what it is told. */
-	onPromote: ((hostPid: number) => void) | undefined;
-
-	constructor(pid: number) {
-		this.pid = pid;
-	}
-
-	async issueHostToken(_pluginId: string, token: string, hangMs: number): Promise<void> {
-		this.tokens.push(token);
-		this.hangMs.push(hangMs);
-	}
-
-	async promoteHost(_pluginId: string, hostPid: number): Promise<void> {
-		this.promotions.push(hostPid);
-		this.onPromote?.(hostPid);
-	}
-
-	async waitsFor(): Promise<boolean> {
-		return this.waits;
-	}
-
-	async verdictsOf(): Promise<number> {
-		return this.verdicts;
-	}
-}
-
-function makeSupervisor(t: Test, config: StandInConfig = {}, options: Partial<SupervisorOptions> = {}): Supervisor {
-	const file = '/plugins/some.so';
-	const supervisor = new Supervisor({
-		...{ pluginId: 'plugin-1', file, config, configJson: JSON.stringify(config), crashBudget: 3, placement: 'auto', delays },
-		...{ standby: false, hangMs: 1_000, memoryLimit: 0, timeoutMs: 10_000 },
-		startHost: () => new HostProcess({ bin: standInHost, pluginFile: file, timeoutMs: 10_000 }),
-		...options,
-	});
-
-	// As a plugin without attachments does.
-	supervisor.on('up', () => supervisor.served());
-	t.teardown(() => supervisor.stop());
-
-	return supervisor;
-}
-
 t.test('start() resolves when the host has loaded the plugin and is connected to every worker', async (t) => {
-	const workers = [new TestWorker(1), new TestWorker(2)];
+	const workers = [new SupervisedStandIn(1), new SupervisedStandIn(2)];
 	const supervisor = makeSupervisor(t);
 
 	const adopted = nextEvent<PluginCode>(supervisor, 'adopted');
@@ -97,12 +41,12 @@ t.test('a first start that fails rejects, is not tried again and leaves no proce
 t.test('a first start is refused as a whole when one worker is out of reach', async (t) => {
 	const supervisor = makeSupervisor(t, { refuse: [2] });
 
-	await t.rejects(supervisor.start([new TestWorker(1), new TestWorker(2)]), { code: 'MPH_ERR_WORKER_REFUSED', message: /worker 2 is out of reach/ });
+	await t.rejects(supervisor.start([new SupervisedStandIn(1), new SupervisedStandIn(2)]), { code: 'MPH_ERR_WORKER_REFUSED', message: /worker 2 is out of reach/ });
 	t.equal(supervisor.state, 'stopped');
 });
 
 t.test('a host that is killed is replaced, with new tokens, and both are told', async (t) => {
-	const worker = new TestWorker(1);
+	const worker = new SupervisedStandIn(1);
 	const supervisor = makeSupervisor(t);
 	const events: string[] = [];
 
@@ -158,7 +102,7 @@ t.test('the real native host is replaced, too', async (t) => {
 });
 
 t.test('how much was held comes from the workers, and the report waits for it', async (t) => {
-	const workers = [new TestWorker(1), new TestWorker(2)];
+	const workers = [new SupervisedStandIn(1), new SupervisedStandIn(2)];
 	const supervisor = makeSupervisor(t);
 
 	await supervisor.start(workers);
@@ -177,7 +121,7 @@ t.test('how much was held comes from the workers, and the report waits for it', 
 });
 
 t.test('a host that a worker cut off is replaced although it lives', async (t) => {
-	const worker = new TestWorker(1);
+	const worker = new SupervisedStandIn(1);
 	const supervisor = makeSupervisor(t);
 
 	await supervisor.start([worker]);
@@ -195,7 +139,7 @@ t.test('a host that a worker cut off is replaced although it lives', async (t) =
 });
 
 t.test('that a host went from a worker that closes is no death', async (t) => {
-	const worker = new TestWorker(1);
+	const worker = new SupervisedStandIn(1);
 	const supervisor = makeSupervisor(t);
 
 	await supervisor.start([worker]);
@@ -219,7 +163,7 @@ t.test('a plugin whose hosts die again and again without doing any work is quara
 	await supervisor.start([]);
 	const quarantine = nextEvent<HostQuarantine>(supervisor, 'quarantine');
 
-	supervisor.addWorker(new TestWorker(1));
+	supervisor.addWorker(new SupervisedStandIn(1));
 	t.match(await quarantine, {
 		deathsInRow: 3,
 		error: { name: 'HostDiedError', code: 'MPH_ERR_QUARANTINED', message: /died 3 times in a row without doing any work \(last: exited with code 9\)/ },
@@ -231,7 +175,7 @@ t.test('a plugin whose hosts die again and again without doing any work is quara
 });
 
 t.test('deaths of hosts that gave verdicts do not count', async (t) => {
-	const worker = new TestWorker(1);
+	const worker = new SupervisedStandIn(1);
 	const supervisor = makeSupervisor(t);
 
 	await supervisor.start([worker]);
@@ -278,7 +222,7 @@ t.test('a crash that comes after long service does not count either', async (t) 
 });
 
 t.test('a worker that comes later gets the same host', async (t) => {
-	const worker = new TestWorker(1);
+	const worker = new SupervisedStandIn(1);
 	const supervisor = makeSupervisor(t);
 
 	await supervisor.start([]);
@@ -292,10 +236,10 @@ t.test('a worker that is out of reach after a restart is tried again, and the ot
 	const lines: string[] = [];
 	const supervisor = makeSupervisor(t, { refuse: [2] });
 
-	await supervisor.start([new TestWorker(1)]);
+	await supervisor.start([new SupervisedStandIn(1)]);
 	supervisor.on('log', (level, line) => lines.push(`${level}: ${line}`));
 
-	const unreachable = new TestWorker(2);
+	const unreachable = new SupervisedStandIn(2);
 
 	supervisor.addWorker(unreachable);
 	await t.rejects(supervisor.introduced(unreachable), { code: 'MPH_ERR_WORKER_REFUSED' });
