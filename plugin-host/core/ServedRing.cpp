@@ -348,7 +348,7 @@ void ServedRing::Close() {
 }
 
 // What the worker finds here after this process has died was in the plugin's hands.
-void ServedRing::SetNowServing(uint64_t value) {
+void ServedRing::SetNowServing([[maybe_unused]] uint64_t value) {
 #ifndef MPH_SABOTAGE_NO_NOW_SERVING
   // N1: what was answered and released before is visible to whoever sees the value. Read by the worker after the host's death, or when it
   // looks for progress.
