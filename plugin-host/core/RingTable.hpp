@@ -16,7 +16,7 @@ namespace mph::host {
 class RingTable {
  public:
   RingTable(shm::LinkReader worker, shm::LinkWriter own, int workerDoorbell, ServingStats& stats)
-      : worker_(worker), watch_(worker, 0), own_(own), workerDoorbell_(workerDoorbell), stats_(stats) {}
+      : worker_(worker), watch_(worker), own_(own), workerDoorbell_(workerDoorbell), stats_(stats) {}
 
   // The first look at a new ring comes by itself, since it may have been published in before.
   void Add(std::unique_ptr<ServedRing> ring);

@@ -155,9 +155,7 @@ class FakeWorker {
   // Whether the host has rung since the last call.
   bool WasRung() { return shm::ResetDoorbell(ownBell_.readEnd.Get()) == shm::ResetResult::Reset; }
 
-  uint32_t PublishCount(const FakeRing& ring) const {
-    return host_->PublishCount(shm::PublishGroupOf(ring.Number()));
-  }
+  uint32_t PublishCount(const FakeRing& ring) const { return host_->PublishCount(shm::PublishGroupOf(ring.Number())); }
 
  private:
   template <typename Table>

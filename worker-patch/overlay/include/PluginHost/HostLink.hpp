@@ -116,8 +116,7 @@ namespace PluginHost
 		static constexpr uint32_t MaxIdleDoorbells{ 64 };
 
 	private:
-		// Whether nothing is left in the rings of the group.
-		bool DrainGroup(uint32_t group, size_t max);
+		void MarkReady(uint32_t ring);
 
 	private:
 		// Passed by argument.
@@ -136,8 +135,9 @@ namespace PluginHost
 		uv_poll_t* uvDoorbell{ nullptr };
 		// Others.
 		std::vector<PluginPlace*> rings;
-		// Groups whose drain hit its bound.
-		uint64_t unfinishedGroups{ 0 };
+		// Numbers of the rings that may have something to drain, each once; and which these are.
+		std::vector<uint32_t> readyRings;
+		std::vector<bool> isReady;
 		bool published{ false };
 		// Of what was published, anything.
 		bool awaitsVerdict{ false };

@@ -8,7 +8,6 @@
 #include "PluginHost/MediasoupVersion.hpp"
 #include "PluginHost/PluginPlace.hpp"
 #include "PluginHost/VerdictPump.hpp"
-#include <bit>
 
 namespace PluginHost
 {
@@ -26,7 +25,7 @@ namespace PluginHost
 	    hostSegment(mph::shm::Segment::CreateForPeer(Layout::SegmentKind::HostLink, 0, Logger::Pid)),
 	    writer(this->workerSegment.Data()),
 	    reader(this->hostSegment.Data()),
-	    watch(this->reader, 0),
+	    watch(this->reader),
 	    hostDoorbell(mph::shm::DoorbellPipe::Create()),
 	    workerDoorbell(mph::shm::DoorbellPipe::Create()),
 	    uvDoorbell(new uv_poll_t)
@@ -136,7 +135,7 @@ namespace PluginHost
 			}
 
 			it = this->rings.insert(it, nullptr);
-			this->watch.SetGroups(mph::shm::PublishGroupOf(this->rings.size() - 1) + 1);
+			this->isReady.push_back(false);
 		}
 
 		place->Offer(this, static_cast<uint32_t>(it - this->rings.begin()));
@@ -196,53 +195,56 @@ namespace PluginHost
 
 	bool HostLink::HasNews() const
 	{
-		return this->unfinishedGroups != 0 || this->watch.HasChanged();
+		return !this->readyRings.empty() || this->watch.HasChanged();
 	}
 
 	bool HostLink::Drain(size_t max)
 	{
 		// Taken before the rings are looked at: what is published meanwhile counts as news once more.
-		const auto changed = this->watch.TakeChanged();
+		this->watch.TakeChanged(
+		  [this](uint32_t first, uint32_t end)
+		  {
+			  this->newsSinceDoorbell = true;
 
-		if (changed != 0)
+			  for (auto ring = first; ring < std::min<size_t>(end, this->rings.size()); ++ring)
+			  {
+				  MarkReady(ring);
+			  }
+		  });
+
+		// Draining may close what it drains for, hence by index, and looked up each time.
+		size_t kept{ 0 };
+
+		for (size_t i{ 0 }; i < this->readyRings.size(); ++i)
 		{
-			this->newsSinceDoorbell = true;
-		}
-
-		auto groups = changed | std::exchange(this->unfinishedGroups, 0);
-
-		while (groups != 0)
-		{
-			const auto group = static_cast<uint32_t>(std::countr_zero(groups));
-
-			groups &= groups - 1;
-
-			if (!DrainGroup(group, max))
-			{
-				this->unfinishedGroups |= uint64_t{ 1 } << group;
-			}
-		}
-
-		return this->unfinishedGroups != 0;
-	}
-
-	bool HostLink::DrainGroup(uint32_t group, size_t max)
-	{
-		const size_t begin = static_cast<size_t>(group) * mph::shm::RingsPerPublishCounter;
-		const size_t end   = std::min(this->rings.size(), begin + mph::shm::RingsPerPublishCounter);
-		bool done{ true };
-
-		for (auto ring = begin; ring < end; ++ring)
-		{
-			auto* place = this->rings[ring];
+			const auto ring = this->readyRings[i];
+			auto* place     = this->rings[ring];
 
 			if (place && place->DrainVerdicts(max) == max)
 			{
-				done = false;
+				this->readyRings[kept++] = ring;
+			}
+			else
+			{
+				this->isReady[ring] = false;
 			}
 		}
 
-		return done;
+		this->readyRings.resize(kept);
+
+		return kept != 0;
+	}
+
+	/**
+	 * Once, however often the host says that it published there: what a turn drains is bounded per ring.
+	 */
+	void HostLink::MarkReady(uint32_t ring)
+	{
+		if (this->rings[ring] && !this->isReady[ring])
+		{
+			this->isReady[ring] = true;
+			this->readyRings.push_back(ring);
+		}
 	}
 
 	void HostLink::OnDoorbell()
