@@ -174,7 +174,12 @@ typedef struct mph_host {
   /* Adds to a named counter, which the app reads in plugin.getStats(). A name lives as long as the instance; a plugin with
    * many events keeps its own sum and adds it in on_tick(). */
   void (*count)(mph_instance *instance, const char *name, uint64_t add);
+  /* Hands the plugin's state to whichever host comes after this one; the last one counts. Copied before it returns. MPH_INVALID:
+   * more than MPH_SNAPSHOT_MAX bytes; MPH_FULL: the last one is still on its way. */
+  mph_result (*snapshot)(mph_instance *instance, const void *bytes, size_t length);
 } mph_host;
+
+#define MPH_SNAPSHOT_MAX 1048576
 
 typedef struct mph_instance_info {
   uint32_t size;
@@ -206,6 +211,9 @@ typedef struct mph_plugin {
   void (*on_tick)(void *self, uint64_t now_ns);
   uint32_t tick_interval_ms;
   uint32_t reserved;
+  /* May be NULL. The last snapshot of a host that served this worker before; called at most once, after create() and before the first
+   * event. Other bytes than the plugin's own version may have written them. */
+  void (*on_restore)(void *self, const void *bytes, size_t length);
 } mph_plugin;
 
 typedef const mph_plugin *(*mph_plugin_entry_fn)(void);
