@@ -8,6 +8,8 @@
 #include "PluginHost/MediasoupVersion.hpp"
 #include "PluginHost/PluginPlace.hpp"
 #include "PluginHost/VerdictPump.hpp"
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace PluginHost
 {
@@ -52,7 +54,7 @@ namespace PluginHost
 			  static_cast<HostLink*>(handle->data)->OnDoorbell();
 		  });
 
-		this->plugin->SetLink(this);
+		WatchProcess();
 		VerdictPump::AddLink(this);
 	}
 
@@ -61,23 +63,62 @@ namespace PluginHost
 		MS_TRACE();
 
 		VerdictPump::RemoveLink(this);
-		this->plugin->SetLink(nullptr);
 
-		uv_poll_stop(this->uvDoorbell);
-		uv_close(
-		  reinterpret_cast<uv_handle_t*>(this->uvDoorbell),
-		  [](uv_handle_t* handle)
-		  {
-			  delete reinterpret_cast<uv_poll_t*>(handle);
-		  });
-
-		for (auto* place : this->rings)
+		for (auto* handle : { this->uvDoorbell, this->uvProcess })
 		{
-			if (place)
+			if (!handle)
 			{
-				place->OnHostGone();
+				continue;
 			}
+
+			uv_poll_stop(handle);
+			uv_close(
+			  reinterpret_cast<uv_handle_t*>(handle),
+			  [](uv_handle_t* closed)
+			  {
+				  delete reinterpret_cast<uv_poll_t*>(closed);
+			  });
 		}
+	}
+
+	/**
+	 * The socket of a process that is dead may live on: in a child, or until its core is written.
+	 */
+	void HostLink::WatchProcess()
+	{
+		MS_TRACE();
+
+#ifndef MPH_SABOTAGE_SKIP_PIDFD
+		this->pidfd.Reset(
+		  static_cast<int>(syscall(SYS_pidfd_open, static_cast<pid_t>(this->pid), 0)));
+#endif
+
+		if (this->pidfd.Get() < 0)
+		{
+			return;
+		}
+
+		this->uvProcess       = new uv_poll_t;
+		this->uvProcess->data = this;
+
+		if (uv_poll_init(DepLibUV::GetLoop(), this->uvProcess, this->pidfd.Get()) != 0)
+		{
+			delete this->uvProcess;
+			this->uvProcess = nullptr;
+
+			return;
+		}
+
+		uv_poll_start(
+		  this->uvProcess,
+		  UV_READABLE,
+		  [](uv_poll_t* handle, int /*status*/, int /*events*/)
+		  {
+			  VerdictPump::Awake();
+
+			  // Deletes this.
+			  static_cast<HostLink*>(handle->data)->connection->Close("its process ended");
+		  });
 	}
 
 	void HostLink::Welcome(uint32_t requestId)
@@ -171,6 +212,18 @@ namespace PluginHost
 		return ring < this->rings.size() ? this->rings[ring] : nullptr;
 	}
 
+	bool HostLink::IsWarm() const
+	{
+		MS_TRACE();
+
+		return std::ranges::all_of(
+		  this->rings,
+		  [this](const PluginPlace* place)
+		  {
+			  return !place || place->IsWarm(this);
+		  });
+	}
+
 	bool HostLink::RingIfAsleep()
 	{
 		if (!this->published)
@@ -220,7 +273,7 @@ namespace PluginHost
 			const auto ring = this->readyRings[i];
 			auto* place     = this->rings[ring];
 
-			if (place && place->DrainVerdicts(max) == max)
+			if (place && place->DrainVerdicts(this, max) == max)
 			{
 				this->readyRings[kept++] = ring;
 			}
@@ -274,7 +327,7 @@ namespace PluginHost
 		// again and again for nothing is not sound.
 		if (++this->idleDoorbells > MaxIdleDoorbells)
 		{
-			this->plugin->AddStrike(PluginStrike::IDLE_DOORBELL);
+			this->plugin->AddStrike(PluginStrike::IDLE_DOORBELL, this);
 			this->strikes = MaxStrikes + 1;
 			uv_poll_stop(this->uvDoorbell);
 		}
