@@ -7,6 +7,7 @@
 #include "WorkerWait.hpp"
 
 #include <poll.h>
+#include <pthread.h>
 #include <utility>
 
 namespace mph::host {
@@ -19,6 +20,8 @@ using ServeResult = ServedRing::ServeResult;
 constexpr uint32_t TurnsBetweenLooks = 32;
 // A worker does not ring when it has made room in a verdict ring, which hardly ever is full.
 constexpr int StalledMs = 1;
+// At most 15 characters.
+constexpr auto ThreadName = "mph-dispatch";
 
 // Says which socket to shut down first should this process crash.
 class CrashGuarded {
@@ -61,6 +64,9 @@ void Dispatcher::Stop() {
 void Dispatcher::Run() {
   const AlternateStack stack;
   End end;
+
+  // As `top -H` shows it.
+  pthread_setname_np(pthread_self(), ThreadName);
 
   try {
     Instance instance(

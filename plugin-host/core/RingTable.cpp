@@ -3,7 +3,6 @@
 #include "Clock.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <mph/shm/Doorbell.hpp>
 #include <utility>
 
@@ -15,7 +14,6 @@ void RingTable::Add(std::unique_ptr<ServedRing> ring) {
   if (number >= slots_.size()) {
     slots_.resize(number + 1);
     ready_.reserve(slots_.size());
-    watch_.SetGroups(shm::PublishGroupOf(number) + 1);
   }
   byRouter_[ring->Router()] = ring.get();
   slots_[number].ring = std::move(ring);
@@ -101,22 +99,14 @@ std::vector<std::unique_ptr<ServedRing>> RingTable::TakeAll() {
   return all;
 }
 
-// A counter speaks for 64 rings: those of them that have nothing cost one look.
 void RingTable::MarkChanged() {
-  auto changed = watch_.TakeChanged();
-
-  while (changed != 0) {
-    const auto group = static_cast<uint32_t>(std::countr_zero(changed));
-    const auto begin = group * shm::RingsPerPublishCounter;
-    const auto end = std::min<size_t>(begin + shm::RingsPerPublishCounter, slots_.size());
-
-    for (auto number = begin; number < end; ++number) {
+  watch_.TakeChanged([this](uint32_t first, uint32_t end) {
+    for (auto number = first; number < std::min<size_t>(end, slots_.size()); ++number) {
       if (slots_[number].ring != nullptr) {
         MarkReady(number);
       }
     }
-    changed &= changed - 1;
-  }
+  });
 }
 
 void RingTable::MarkReady(uint32_t number) {

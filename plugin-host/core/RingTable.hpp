@@ -16,7 +16,7 @@ namespace mph::host {
 class RingTable {
  public:
   RingTable(shm::LinkReader worker, shm::LinkWriter own, int workerDoorbell, ServingStats& stats)
-      : worker_(worker), watch_(worker, 0), own_(own), workerDoorbell_(workerDoorbell), stats_(stats) {}
+      : worker_(worker), watch_(worker), own_(own), workerDoorbell_(workerDoorbell), stats_(stats) {}
 
   void Add(std::unique_ptr<ServedRing> ring);
 

@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "tap.hpp"
@@ -132,16 +133,18 @@ void SpinningByTheGaps() {
   tap::ok(window.NsToSpin(2'000'000) == 0 && window.NsToSpin(1'000'000'000) != 0, "who lost its CPU while it spun sleeps for a while");
 }
 
-// The CPUs that the threads of the process may run on, without the main thread.
+// The CPUs that the dispatch thread of the process may run on.
 std::string ThreadAffinity(pid_t pid) {
   std::string found;
 
   for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
     const auto tid = static_cast<pid_t>(std::stol(task.path().filename()));
+    std::string name;
     cpu_set_t cpus;
 
+    std::getline(std::ifstream(task.path() / "comm") >> std::ws, name);
     CPU_ZERO(&cpus);
-    if (tid == pid || sched_getaffinity(tid, sizeof cpus, &cpus) != 0) {
+    if (name != "mph-dispatch" || sched_getaffinity(tid, sizeof cpus, &cpus) != 0) {
       continue;
     }
     for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {

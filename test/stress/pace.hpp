@@ -65,12 +65,12 @@ class Waking {
       : pingPong_(options.pingPong),
         own_(ownLink),
         peer_(peerLink),
-        watch_(shm::LinkReader(peerLink), 1),
+        watch_(shm::LinkReader(peerLink)),
         bellIn_(bellIn),
         bellOut_(bellOut) {}
 
   // Before a turn's work: what comes later than this is seen by Sleep().
-  void BeginTurn() { static_cast<void>(watch_.TakeChanged()); }
+  void BeginTurn() { watch_.TakeChanged([](uint32_t, uint32_t) {}); }
 
   // After it.
   void Tell() {

@@ -119,7 +119,7 @@ t.test('what is no control message ends the host, which says why', async (t) => 
 		[tooLong, /a frame of 2097153 bytes/],
 	] as const) {
 		const { child, channel } = startHost(t);
-		const exited = once(child, 'exit');
+		const exited = once(child, 'close');
 
 		let printed = '';
 

@@ -5,7 +5,7 @@
 //
 //   sleeper                                     publisher
 //   SetAsleep(true)      flag odd, then F1      RingProducer::Publish()   cursor (W1)
-//   look again           counters (R3)          CountPublication()        counter (W3)
+//   look again           publications (R3)      CountPublication()        publications (W3)
 //   still nothing: block on the doorbell        TakeSleep()               F2, then flag
 //   SetAsleep(false), reset the bell, drain     if so: RingDoorbell()
 //
@@ -30,7 +30,10 @@ namespace mph::shm {
 inline constexpr uint32_t RingsPerPublishCounter = static_cast<uint32_t>(Layout::Limit::RingsPerPublishCounter);
 inline constexpr uint32_t PublishCounters = static_cast<uint32_t>(Layout::Limit::MaxRingsPerConnection) / RingsPerPublishCounter;
 
-static_assert(PublishCounters == 64, "PublicationWatch::TakeChanged() returns a bit for each");
+inline constexpr uint32_t RecentRings = 64;
+
+static_assert(static_cast<uint32_t>(Layout::LinkSegmentOffset::RecentRings) + RecentRings * sizeof(uint32_t) <=
+              static_cast<uint32_t>(Layout::LinkSegmentOffset::PublishCounters));
 static_assert(static_cast<uint32_t>(Layout::LinkSegmentOffset::PublishCounters) + PublishCounters * sizeof(uint32_t) <=
               static_cast<uint32_t>(Layout::LinkSegmentOffset::End));
 
@@ -44,6 +47,8 @@ class LinkWriter {
       : asleep_(AtomicAt<uint32_t>(segment, Layout::LinkSegmentOffset::Asleep)),
         cpu_(AtomicAt<uint32_t>(segment, Layout::LinkSegmentOffset::Cpu)),
         turnNs_(AtomicAt<uint32_t>(segment, Layout::LinkSegmentOffset::TurnNs)),
+        publications_(AtomicAt<uint32_t>(segment, Layout::LinkSegmentOffset::Publications)),
+        recentRings_(AtomicAt<uint32_t>(segment, Layout::LinkSegmentOffset::RecentRings)),
         counters_(AtomicAt<uint32_t>(segment, Layout::LinkSegmentOffset::PublishCounters)) {}
 
   // All of the following: [owner's thread]. Relaxed loads: nobody else writes here.
@@ -70,10 +75,15 @@ class LinkWriter {
   void CountPublication(uint32_t ring) noexcept {
     auto& counter = counters_[PublishGroupOf(ring)];
     assert(PublishGroupOf(ring) < PublishCounters);
-    // Relaxed: nobody else writes it.
-    const uint32_t count = counter.load(std::memory_order_relaxed);
-    // W3: who sees the count sees the cursor. Pairs with R3 in LinkReader::PublishCount().
-    counter.store(count + 1, std::memory_order_release);
+    const uint32_t publications = publications_->load(std::memory_order_relaxed);
+
+    // W4: a reader that takes it for the entry of 64 publications ago, which stood here, will see the present count when it looks again.
+    // Pairs with R4 in LinkReader::RecentRing().
+    recentRings_[publications % RecentRings].store(ring, std::memory_order_release);
+    // Relaxed: W3 orders it.
+    counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    // W3: who sees the count sees entry, counter and cursor. Pairs with R3 in LinkReader::Publications().
+    publications_->store(publications + 1, std::memory_order_release);
   }
 
  private:
@@ -87,6 +97,8 @@ class LinkWriter {
   std::atomic<uint32_t>* asleep_;
   std::atomic<uint32_t>* cpu_;
   std::atomic<uint32_t>* turnNs_;
+  std::atomic<uint32_t>* publications_;
+  std::atomic<uint32_t>* recentRings_;
   std::atomic<uint32_t>* counters_;
 };
 
@@ -97,6 +109,8 @@ class LinkReader {
       : asleep_(AtomicAt<uint32_t>(segment, Layout::LinkSegmentOffset::Asleep)),
         cpu_(AtomicAt<uint32_t>(segment, Layout::LinkSegmentOffset::Cpu)),
         turnNs_(AtomicAt<uint32_t>(segment, Layout::LinkSegmentOffset::TurnNs)),
+        publications_(AtomicAt<uint32_t>(segment, Layout::LinkSegmentOffset::Publications)),
+        recentRings_(AtomicAt<uint32_t>(segment, Layout::LinkSegmentOffset::RecentRings)),
         counters_(AtomicAt<uint32_t>(segment, Layout::LinkSegmentOffset::PublishCounters)) {}
 
   // Whether the peer sleeps and wants its doorbell rung for what was counted before; once per sleep. To be asked once per batch: it is a
@@ -115,61 +129,93 @@ class LinkReader {
   [[nodiscard]] int Cpu() const noexcept { return static_cast<int>(cpu_->load(std::memory_order_relaxed)) - 1; }
   [[nodiscard]] uint32_t TurnNs() const noexcept { return turnNs_->load(std::memory_order_relaxed); }
 
+  [[nodiscard]] uint32_t Publications() const noexcept {
+    // R3: pairs with W3 in LinkWriter::CountPublication().
+    return publications_->load(std::memory_order_acquire);
+  }
+
+  // R4: the entry before another look at Publications(). Pairs with W4 in LinkWriter::CountPublication().
+  [[nodiscard]] uint32_t RecentRing(uint32_t publication) const noexcept {
+    return recentRings_[publication % RecentRings].load(std::memory_order_acquire);
+  }
   [[nodiscard]] uint32_t PublishCount(uint32_t group) const noexcept {
     assert(group < PublishCounters);
-    // R3: pairs with W3 in LinkWriter::CountPublication().
-    return counters_[group].load(std::memory_order_acquire);
+    // Relaxed: R3 has ordered it.
+    return counters_[group].load(std::memory_order_relaxed);
   }
 
  private:
   const std::atomic<uint32_t>* asleep_;
   const std::atomic<uint32_t>* cpu_;
   const std::atomic<uint32_t>* turnNs_;
+  const std::atomic<uint32_t>* publications_;
+  const std::atomic<uint32_t>* recentRings_;
   const std::atomic<uint32_t>* counters_;
   // The sleep that was rung last; even: none.
   uint32_t rung_{0};
 };
 
-// The reader's own copy of the counters: says which groups of rings to drain, and whether one may sleep. Counts wrap; only their being
-// different means something.
+// The reader's own copy of the counts: says which rings to drain, and whether one may sleep. Cost follows what was published since the last
+// look, and not the number of rings. Counts wrap; only their being different means something.
 class PublicationWatch {
  public:
-  // `groups`: how many counters are in use, PublishGroupOf(highest ring number) + 1.
-  explicit PublicationWatch(LinkReader link, uint32_t groups = PublishCounters) noexcept : link_(link) { SetGroups(groups); }
-
-  void SetGroups(uint32_t groups) noexcept {
-    assert(groups <= PublishCounters);
-    groups_ = groups;
-  }
+  explicit PublicationWatch(LinkReader link) noexcept : link_(link) {}
 
   // The look before going to sleep. Changes nothing.
-  [[nodiscard]] bool HasChanged() const noexcept {
-    for (uint32_t group = 0; group < groups_; ++group) {
-      if (link_.PublishCount(group) != seen_[group]) {
-        return true;
+  [[nodiscard]] bool HasChanged() const noexcept { return link_.Publications() != seen_; }
+
+  // Calls `visit(first, end)` for ranges of ring numbers in which something was published since the last call: single rings, or, when
+  // that was longer ago, groups of 64. Numbers may be any below 4,096, and come more than once. Drain those rings until they are empty,
+  // *after* this call: what is published in the meantime then counts as changed once more. Who stops earlier must not sleep.
+  template <typename Visit>
+  void TakeChanged(Visit&& visit) noexcept {
+    const uint32_t publications = link_.Publications();
+    const uint32_t count = publications - std::exchange(seen_, publications);
+
+    if (count == 0) {
+      return;
+    }
+    if (count < RecentRings) {
+      std::array<uint32_t, RecentRings> rings;
+
+      for (uint32_t i = 0; i < count; ++i) {
+        rings[i] = link_.RecentRing(publications - count + i);
+      }
+      // An entry is written before it is counted, so one more than was counted may have been lost.
+      if (link_.Publications() - publications + count < RecentRings) {
+        for (uint32_t i = 0; i < count; ++i) {
+          VisitRing(rings[i], visit);
+        }
+        return;
       }
     }
-    return false;
-  }
-
-  // Bit i: something was published in a ring of group i since the last call. Drain those rings until they are empty, *after* this call:
-  // what is published in the meantime then counts as changed once more. Who stops earlier must not sleep.
-  [[nodiscard]] uint64_t TakeChanged() noexcept {
-    uint64_t changed = 0;
-
-    for (uint32_t group = 0; group < groups_; ++group) {
-      const uint32_t count = link_.PublishCount(group);
-      if (std::exchange(seen_[group], count) != count) {
-        changed |= uint64_t{1} << group;
-      }
-    }
-    return changed;
+    VisitGroups(visit);
   }
 
  private:
+  template <typename Visit>
+  void VisitRing(uint32_t ring, Visit& visit) noexcept {
+    // Otherwise it is a number that no writer of ours writes.
+    if (PublishGroupOf(ring) < PublishCounters) {
+      visit(ring, ring + 1);
+    }
+  }
+
+  template <typename Visit>
+  void VisitGroups(Visit& visit) noexcept {
+    for (uint32_t group = 0; group < PublishCounters; ++group) {
+      const uint32_t count = link_.PublishCount(group);
+
+      if (std::exchange(seenInGroup_[group], count) != count) {
+        visit(group * RingsPerPublishCounter, (group + 1) * RingsPerPublishCounter);
+      }
+    }
+  }
+
   LinkReader link_;
-  uint32_t groups_{0};
-  std::array<uint32_t, PublishCounters> seen_{};
+  uint32_t seen_{0};
+  // As of the last visit to groups: only values that were read may be kept, or a publication could be taken for one that was seen.
+  std::array<uint32_t, PublishCounters> seenInGroup_{};
 };
 
 // For a thread with nothing but rings to wait for: arms, looks again, blocks, disarms. `somethingThere()` must look at every counter (or

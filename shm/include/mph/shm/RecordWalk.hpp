@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <optional>
 
 #include "mph/shm/Layout.hpp"
 
@@ -56,6 +57,26 @@ class RecordWalk {
     }
     position_ = peerCursor;
     return true;
+  }
+
+  // Whether Accept() would.
+  [[nodiscard]] bool IsOutstanding(uint64_t position) const noexcept {
+    return position == position_ || (position - position_ <= end_ - position_ && position % RecordAlignment == 0 && IsSet(position));
+  }
+
+  // The record end (or beginning of a lap) before `position`, which lies at most at the end of what was pushed; of what the ring still holds.
+  // Nothing when there is none. Looks at every bit in between: for rare occasions.
+  [[nodiscard]] std::optional<uint64_t> Previous(uint64_t position) const noexcept {
+    const uint64_t oldest = end_ > size_ ? end_ - size_ : 0;
+
+    for (uint64_t end = position; end > oldest;) {
+      end -= RecordAlignment;
+      // The first record has nothing in front of it that was pushed.
+      if (end == 0 || (end > oldest && IsSet(end))) {
+        return end;
+      }
+    }
+    return std::nullopt;
   }
 
   // The last accepted cursor.

@@ -41,7 +41,7 @@ namespace PluginHost
 			return Control::instance->registry;
 		}
 
-		/* Called by ProducerTap, PluginPlace, Registry and VerdictPump. */
+		/* Called by ProducerTap, Plugin, PluginPlace, Registry and VerdictPump. */
 	public:
 		static void CountTapped()
 		{
@@ -54,6 +54,17 @@ namespace PluginHost
 		static void CountApplyError(const char* what);
 		static void NotifyAttachmentState(
 		  const Attachment& attachment, Mph::Control::AttachmentState state);
+		static void NotifyHostState(
+		  const HostLink& link, Mph::Control::HostPhase phase, const std::string& reason, uint32_t held);
+		static void NotifyPoison(
+		  const std::string& pluginId,
+		  const std::string& routerId,
+		  uint32_t hostPid,
+		  const std::vector<uint8_t>& records);
+		/**
+		 * @param failure - nullptr: it is done.
+		 */
+		static void AnswerPromotion(uint32_t requestId, const char* failure);
 
 	private:
 		explicit Control(const std::string& dir);
@@ -77,7 +88,6 @@ namespace PluginHost
 		  ControlConnection* connection, const Mph::Control::Envelope* envelope);
 		void HandleHostMessage(HostLink* link, const Mph::Control::Envelope* envelope);
 		void SendStats(ControlConnection* connection, uint32_t requestId);
-		void NotifyHostState(const HostLink& link, bool connected, const std::string& reason, uint32_t held);
 		void SendToController(
 		  flatbuffers::FlatBufferBuilder& builder,
 		  Mph::Control::Body type,

@@ -3,6 +3,7 @@
 
 #include "common.hpp"
 #include <uv.h>
+#include <optional>
 #include <string>
 
 namespace PluginHost
@@ -33,9 +34,17 @@ namespace PluginHost
 
 	public:
 		bool IsControllerToken(const std::string& token) const;
+		/**
+		 * Whether hosts run as that user, beside our own.
+		 */
+		bool IsHostUser(uint32_t uid) const
+		{
+			return this->hostUid && *this->hostUid == uid;
+		}
 
 	private:
 		void ReadToken();
+		void ReadHostUser();
 		void Listen();
 		void Accept();
 		void CleanUp();
@@ -49,6 +58,8 @@ namespace PluginHost
 		uv_poll_t* uvPoll{ nullptr };
 		uv_timer_t* uvTimer{ nullptr };
 		// Others.
+		// Set if hosts run as a user of their own.
+		std::optional<uint32_t> hostUid;
 		std::string path;
 		std::string token;
 		int parentPid{ 0 };

@@ -41,6 +41,8 @@ namespace PluginHost
 		uint64_t ticket{ 0 };
 		uint64_t heldAtNs{ 0 };
 		uint64_t deadlineNs{ 0 };
+		// Where its record ends in the packet ring.
+		uint64_t recordEnd{ 0 };
 		State state{ State::WAITING };
 
 	private:

@@ -8,6 +8,7 @@
 #include <mph/shm/Doorbell.hpp>
 #include <mph/shm/Link.hpp>
 #include <mph/shm/Segment.hpp>
+#include <mph/shm/UniqueFd.hpp>
 #include <uv.h>
 #include <vector>
 
@@ -56,11 +57,51 @@ namespace PluginHost
 		void OfferRing(PluginPlace* place);
 		void WithdrawRing(PluginPlace* place);
 		PluginPlace* GetPlace(uint32_t ring) const;
+		/**
+		 * Whether all its rings are mapped by the host.
+		 */
+		bool IsWarm() const;
+		Mph::Control::HostPhase GetPhase() const
+		{
+			return this->phase;
+		}
+		void SetPhase(Mph::Control::HostPhase phase)
+		{
+			this->phase = phase;
+		}
+		/**
+		 * How long it has made no progress, as seen by looks that are `elapsedNs` apart.
+		 */
+		uint64_t CountStalled(bool stalled, uint64_t elapsedNs)
+		{
+			this->stalledNs = stalled ? this->stalledNs + elapsedNs : 0;
+
+			return this->stalledNs;
+		}
+		/**
+		 * A deadline passed without its verdict, or a verdict came.
+		 */
+		void OnMissedDeadline()
+		{
+			++this->missedDeadlines;
+		}
+		void OnVerdict()
+		{
+			this->missedDeadlines = 0;
+		}
+		uint32_t GetMissedDeadlines() const
+		{
+			return this->missedDeadlines;
+		}
 		void NotePublished(uint32_t ring, bool awaitsVerdict)
 		{
 			this->writer.CountPublication(ring);
 			this->published = true;
 			this->awaitsVerdict |= awaitsVerdict;
+		}
+		bool HasPublished() const
+		{
+			return this->published;
 		}
 		/**
 		 * Rings the host's doorbell if something was published since the last call and the host sleeps.
@@ -116,8 +157,8 @@ namespace PluginHost
 		static constexpr uint32_t MaxIdleDoorbells{ 64 };
 
 	private:
-		// Whether nothing is left in the rings of the group.
-		bool DrainGroup(uint32_t group, size_t max);
+		void WatchProcess();
+		void MarkReady(uint32_t ring);
 
 	private:
 		// Passed by argument.
@@ -134,10 +175,14 @@ namespace PluginHost
 		mph::shm::DoorbellPipe hostDoorbell;
 		mph::shm::DoorbellPipe workerDoorbell;
 		uv_poll_t* uvDoorbell{ nullptr };
+		// nullptr: the kernel has no pidfds, or the process could not be found.
+		uv_poll_t* uvProcess{ nullptr };
+		mph::shm::UniqueFd pidfd;
 		// Others.
 		std::vector<PluginPlace*> rings;
-		// Groups whose drain hit its bound.
-		uint64_t unfinishedGroups{ 0 };
+		// Numbers of the rings that may have something to drain, each once; and which these are.
+		std::vector<uint32_t> readyRings;
+		std::vector<bool> isReady;
 		bool published{ false };
 		// Of what was published, anything.
 		bool awaitsVerdict{ false };
@@ -146,6 +191,10 @@ namespace PluginHost
 		// In a row.
 		uint32_t idleDoorbells{ 0 };
 		uint32_t strikes{ 0 };
+		Mph::Control::HostPhase phase{ Mph::Control::HostPhase::Connected };
+		uint64_t stalledNs{ 0 };
+		// In a row.
+		uint32_t missedDeadlines{ 0 };
 	};
 } // namespace PluginHost
 

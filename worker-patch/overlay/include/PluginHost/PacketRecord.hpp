@@ -24,7 +24,8 @@ namespace PluginHost::PacketRecord
 	  uint32_t attachmentNumber,
 	  uint64_t ticket,
 	  uint64_t receivedAtNs,
-	  uint64_t deadlineNs);
+	  uint64_t deadlineNs,
+	  bool redelivered);
 } // namespace PluginHost::PacketRecord
 
 #endif

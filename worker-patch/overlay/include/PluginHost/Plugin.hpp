@@ -3,6 +3,7 @@
 
 #include "common.hpp"
 #include "mph/fbs/control.h"
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,8 +24,8 @@ namespace PluginHost
 	};
 
 	/**
-	 * A plugin as this worker knows it: the token of its next host, the host that serves it, its places at routers, its counters.
-	 * [worker-loop]
+	 * A plugin as this worker knows it: its hosts, one of which serves, its places at routers, its counters. Which host takes over from
+	 * which, and when, is decided here (docs/restart.md). [worker-loop]
 	 */
 	class Plugin
 	{
@@ -38,25 +39,66 @@ namespace PluginHost
 		{
 			return this->id;
 		}
-		void SetToken(std::string token)
-		{
-			this->token = std::move(token);
-		}
+		void AddToken(std::string token);
 		/**
 		 * Whether the token opens a connection; it does so once.
 		 */
 		bool TakeToken(const std::string& token);
-		HostLink* GetLink() const
+		void SetHangMs(uint32_t hangMs)
 		{
-			return this->link;
-		}
-		void SetLink(HostLink* link)
-		{
-			this->link = link;
+			this->hangMs = hangMs;
 		}
 		std::vector<PluginPlace*>& GetPlaces()
 		{
 			return this->places;
+		}
+		const std::vector<HostLink*>& GetLinks() const
+		{
+			return this->links;
+		}
+		HostLink* GetServing() const
+		{
+			return this->serving;
+		}
+		bool HasRoomForHost() const
+		{
+			return this->links.size() < MaxHosts;
+		}
+		/**
+		 * A host connected: it is offered every ring. The first one serves. Throws if a ring cannot be offered.
+		 */
+		void AddLink(HostLink* link);
+		/**
+		 * Its connection ended; if it served, another one takes over at once.
+		 *
+		 * @param hung - It was cut off for that: what it had in hand is suspect.
+		 */
+		void OnLinkGone(HostLink* link, bool hung);
+		/**
+		 * Throws if a ring cannot be offered.
+		 */
+		void OnNewPlace(PluginPlace* place);
+		void OnRingReady(HostLink* link, PluginPlace* place);
+		void OnRingStopped(HostLink* link, PluginPlace* place);
+		void OnRingRefused(HostLink* link, PluginPlace* place);
+		/**
+		 * Answers the controller's request when it is done. Throws if it cannot be begun.
+		 */
+		void Promote(uint32_t hostPid, uint32_t requestId);
+		/**
+		 * Looks for hosts without progress, and ends a promotion that takes too long.
+		 *
+		 * @param elapsedNs - Since the last look.
+		 * @return Whether another look is needed.
+		 */
+		bool Watch(uint64_t nowNs, uint64_t elapsedNs);
+		uint64_t GetHangMs() const
+		{
+			return this->hangMs;
+		}
+		void CountPoisoned()
+		{
+			++this->poisoned;
 		}
 		void CountVerdict()
 		{
@@ -83,16 +125,42 @@ namespace PluginHost
 		/**
 		 * After too many the host is cut off at the end of the drain, never in the middle of it.
 		 */
-		void AddStrike(PluginStrike strike);
+		void AddStrike(PluginStrike strike, HostLink* link);
 		flatbuffers::Offset<Mph::Control::PluginStats> FillBufferStats(
 		  flatbuffers::FlatBufferBuilder& builder) const;
+
+	private:
+		// From the first RingStop to the last RingStopped.
+		struct Handover
+		{
+			HostLink* to{ nullptr };
+			uint32_t requestId{ 0 };
+			uint64_t untilNs{ 0 };
+		};
+
+	private:
+		static constexpr size_t MaxHosts{ 3 };
+		static constexpr size_t MaxTokens{ 8 };
+		static constexpr uint64_t HandoverNs{ 1000000000 };
+		// Of a host that answers nothing at all: hung, however busy it looks.
+		static constexpr uint32_t MaxMissedDeadlines{ 1000 };
+
+	private:
+		void TakeOver(HostLink* next);
+		void EndHandover(const char* failure);
+		bool AreAllStopped() const;
+		void UpdatePhase(HostLink* link);
 
 	private:
 		// Passed by argument.
 		std::string id;
 		// Others.
-		std::string token;
-		HostLink* link{ nullptr };
+		std::vector<std::string> tokens;
+		// In the order in which they connected.
+		std::vector<HostLink*> links;
+		HostLink* serving{ nullptr };
+		std::optional<Handover> handover;
+		uint64_t hangMs{ 1000 };
 		std::vector<PluginPlace*> places;
 		uint64_t verdicts{ 0 };
 		uint64_t spuriousVerdicts{ 0 };
@@ -101,6 +169,8 @@ namespace PluginHost
 		uint64_t disconnects{ 0 };
 		uint32_t heldAtLastDisconnect{ 0 };
 		uint64_t promptVerdicts{ 0 };
+		uint64_t promotions{ 0 };
+		uint64_t poisoned{ 0 };
 	};
 } // namespace PluginHost
 

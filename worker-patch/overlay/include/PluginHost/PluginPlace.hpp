@@ -3,6 +3,7 @@
 
 #include "common.hpp"
 #include "PluginHost/Attachment.hpp"
+#include "PluginHost/Epoch.hpp"
 #include "PluginHost/KnownProducers.hpp"
 #include "PluginHost/ProducerInfo.hpp"
 #include "PluginHost/TicketTable.hpp"
@@ -24,11 +25,11 @@ namespace PluginHost
 	class RouterTap;
 
 	/**
-	 * A plugin's place at a router: the packet ring, which outlives hosts, and the verdict ring of the epoch that is served.
+	 * A plugin's place at a router: the packet ring, which outlives hosts, and an epoch per host, one of which serves.
 	 *
-	 * EMPTY → OFFERED → SERVED → ABSENT → OFFERED → …
+	 * EMPTY → SERVED ⇄ ABSENT
 	 *
-	 * It writes records and reads verdicts; what they mean is the business of ProducerTap. [worker-loop]
+	 * It writes records and reads verdicts; what they mean is the business of ProducerTap. Which host serves is that of Plugin. [worker-loop]
 	 */
 	class PluginPlace
 	{
@@ -37,8 +38,7 @@ namespace PluginHost
 		{
 			// No host has served it yet: nothing goes through.
 			EMPTY,
-			// A host was offered the ring and has not answered.
-			OFFERED,
+			// A host reads, or takes over from another one in a moment.
 			SERVED,
 			// The host went: filter packets follow onAbsent, observed ones wait in the ring.
 			ABSENT
@@ -65,6 +65,25 @@ namespace PluginHost
 		{
 			return this->state == State::SERVED;
 		}
+		bool IsServedBy(const HostLink* link) const
+		{
+			return this->serving && this->serving->link == link;
+		}
+		bool IsStopping() const
+		{
+			return this->serving && this->serving->phase == Epoch::Phase::STOPPING;
+		}
+		/**
+		 * Whether the host has mapped the ring.
+		 */
+		bool IsWarm(const HostLink* link) const;
+		/**
+		 * Where the next record begins.
+		 */
+		uint64_t GetPosition() const
+		{
+			return this->packets.Position();
+		}
 		TicketTable& GetTickets()
 		{
 			return this->tickets;
@@ -84,7 +103,8 @@ namespace PluginHost
 		  const Attachment& attachment,
 		  uint64_t ticket,
 		  uint64_t nowNs,
-		  uint64_t deadlineNs);
+		  uint64_t deadlineNs,
+		  bool redelivered = false);
 		/**
 		 * Lifecycle records are never lost: what does not fit waits, and packets wait behind it.
 		 */
@@ -96,15 +116,37 @@ namespace PluginHost
 		void OnAttachmentRemoved(Attachment* attachment);
 		void OnRouterClosed();
 		/**
-		 * A host is here: makes the epoch's verdict segment and offers both. Throws if the segment cannot be made.
+		 * Makes the host's verdict segment and offers both. Throws if the segment cannot be made.
 		 */
 		void Offer(HostLink* link, uint32_t ring);
-		void OnReady();
+		void OnReady(HostLink* link);
 		/**
-		 * The host is gone or refused. Afterwards start_position of the next offer is where it stood.
+		 * A host that is warm reads on from where the one before it stood.
 		 */
-		void OnHostGone();
+		void Start(HostLink* link);
+		/**
+		 * Tells the host that serves, if any, to stop at a boundary.
+		 */
+		void Stop();
+		void OnStopped(HostLink* link);
+		/**
+		 * What it had published counts; what it had in hand is remembered if it died of it.
+		 */
+		void OnLinkGone(HostLink* link, bool hung);
+		/**
+		 * Nobody serves for now: filter packets follow onAbsent, observed ones wait in the ring.
+		 */
+		void OnAbsent();
+		void OnMissedDeadline();
 		void Withdraw();
+		/**
+		 * Whether the host that serves has something to do.
+		 */
+		bool HasWork() const;
+		/**
+		 * Whether it has done anything since the last call.
+		 */
+		bool HasMoved();
 		/**
 		 * Waits a moment for the verdict on the packet that was published last, if it is the only one outstanding and the host is
 		 * likely to give it at once. Then nothing needs to be held.
@@ -113,11 +155,11 @@ namespace PluginHost
 		 */
 		std::optional<bool> AwaitVerdict(uint64_t ticket);
 		/**
-		 * Applies at most `max` verdicts.
+		 * Applies at most `max` verdicts of that host, if it serves.
 		 *
 		 * @return How many records were read; `max` means that more may be there.
 		 */
-		size_t DrainVerdicts(size_t max);
+		size_t DrainVerdicts(const HostLink* link, size_t max);
 
 	private:
 		bool PublishPendingEvents();
@@ -125,18 +167,14 @@ namespace PluginHost
 		void Publish(bool awaitsVerdict);
 		void RefreshConsumed();
 		void MarkRedelivered();
+		void RepublishPending();
+		void NoteSuspects(const Epoch& epoch, bool hung);
+		void Skip(uint64_t position, const Epoch& epoch);
+		std::vector<uint8_t> CopyRecords(uint64_t last) const;
+		Epoch* FindEpoch(const HostLink* link) const;
+		uint8_t* RecordAt(uint64_t position) const;
 		std::vector<flatbuffers::Offset<Mph::Control::Event>> FillBufferState(
 		  flatbuffers::FlatBufferBuilder& builder) const;
-
-	private:
-		// One incarnation of the host's side.
-		struct Epoch
-		{
-			Epoch(mph::shm::Segment segment, uint32_t ringSize);
-
-			mph::shm::Segment segment;
-			mph::shm::RingConsumer verdicts;
-		};
 
 	private:
 		// Passed by argument.
@@ -148,14 +186,18 @@ namespace PluginHost
 		mph::shm::Segment packetSegment;
 		mph::shm::RingProducer packets;
 		mph::shm::RecordWalk walk;
-		std::unique_ptr<Epoch> epoch;
+		// In the order in which their hosts came.
+		std::vector<std::unique_ptr<Epoch>> epochs;
 		// Others.
 		State state{ State::EMPTY };
-		bool offeredOnce{ false };
-		bool servedOnce{ false };
-		HostLink* link{ nullptr };
-		uint32_t ring{ 0 };
+		// From then on events are in the ring.
+		bool startedOnce{ false };
+		Epoch* serving{ nullptr };
+		// Counts starts.
 		uint64_t epochNumber{ 0 };
+		// What a host had in hand as it died of it; empty if equal.
+		uint64_t suspectFrom{ 0 };
+		uint64_t suspectUntil{ 0 };
 		uint64_t published{ 0 };
 		TicketTable tickets;
 		std::vector<Attachment*> attachments;

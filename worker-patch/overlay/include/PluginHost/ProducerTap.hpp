@@ -79,6 +79,10 @@ namespace PluginHost
 		 */
 		static void SettleAll(Attachment* attachment, Cause cause);
 		/**
+		 * Decides about a packet that awaits a verdict by its attachment's policy for that cause.
+		 */
+		static void SettleOne(HeldPacket* held, Cause cause);
+		/**
 		 * Decides about those that are past their deadline.
 		 *
 		 * @return The next deadline, 0 if none.

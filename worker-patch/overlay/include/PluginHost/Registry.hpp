@@ -50,6 +50,10 @@ namespace PluginHost
 		 * Throws if there is no such plugin.
 		 */
 		void RemovePlugin(const Mph::Control::RemovePlugin* message);
+		/**
+		 * Answers when it is done. Throws if it cannot be begun.
+		 */
+		void PromoteHost(const Mph::Control::PromoteHost* message, uint32_t requestId);
 		std::vector<flatbuffers::Offset<Mph::Control::AttachmentStats>> FillBufferAttachmentStats(
 		  flatbuffers::FlatBufferBuilder& builder) const;
 		std::vector<flatbuffers::Offset<Mph::Control::RingStats>> FillBufferRingStats(
@@ -74,6 +78,12 @@ namespace PluginHost
 		 * Settles what is past its deadline and arms the next one.
 		 */
 		void Expire(uint64_t nowNs);
+		/**
+		 * Looks for hosts without progress.
+		 *
+		 * @return Milliseconds until the next look; 0: no host has anything to do.
+		 */
+		uint64_t Watch(uint64_t nowNs, uint64_t elapsedNs);
 
 	private:
 		void RemoveAttachment(Attachment* attachment);

@@ -69,10 +69,20 @@ namespace PluginHost
 			return this->slots.size() - this->freeSlots.size();
 		}
 
-		// Lower than every ticket that is yet to come.
-		uint64_t GetNext() const
+		// Lower than every ticket that is yet to come; the lowest of those that are outstanding if there are any.
+		uint64_t GetOldestLive() const
 		{
-			return this->nextSequence << 16;
+			uint64_t oldest{ this->nextSequence << 16 };
+
+			for (const auto& slot : this->slots)
+			{
+				if (slot.held && slot.ticket < oldest)
+				{
+					oldest = slot.ticket;
+				}
+			}
+
+			return oldest;
 		}
 
 	private:

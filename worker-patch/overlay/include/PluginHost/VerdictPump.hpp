@@ -25,6 +25,10 @@ namespace PluginHost
 		 * A packet is held until then.
 		 */
 		void ArmDeadline(uint64_t deadlineNs);
+		/**
+		 * A host has something to do: it is looked after from here on.
+		 */
+		void ArmWatch();
 	} // namespace VerdictPump
 } // namespace PluginHost
 

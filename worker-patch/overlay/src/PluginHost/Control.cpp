@@ -87,6 +87,56 @@ namespace PluginHost
 		  builder, Fbs::Body::AttachmentStateChanged, changed.Union());
 	}
 
+	void Control::NotifyHostState(
+	  const HostLink& link, Fbs::HostPhase phase, const std::string& reason, uint32_t held)
+	{
+		MS_TRACE();
+
+		flatbuffers::FlatBufferBuilder builder;
+
+		const auto changed = Fbs::CreateHostStateChangedDirect(
+		  builder, link.GetPlugin()->GetId().c_str(), link.GetPid(), phase, reason.c_str(), held);
+
+		Control::instance->SendToController(builder, Fbs::Body::HostStateChanged, changed.Union());
+	}
+
+	void Control::NotifyPoison(
+	  const std::string& pluginId,
+	  const std::string& routerId,
+	  uint32_t hostPid,
+	  const std::vector<uint8_t>& records)
+	{
+		MS_TRACE();
+
+		flatbuffers::FlatBufferBuilder builder;
+
+		const auto found = Fbs::CreatePoisonFoundDirect(
+		  builder, pluginId.c_str(), routerId.c_str(), hostPid, std::addressof(records));
+
+		Control::instance->SendToController(builder, Fbs::Body::PoisonFound, found.Union());
+	}
+
+	void Control::AnswerPromotion(uint32_t requestId, const char* failure)
+	{
+		MS_TRACE();
+
+		auto* controller = Control::instance->controller;
+
+		if (!controller)
+		{
+			return;
+		}
+
+		if (failure)
+		{
+			controller->SendFailure(requestId, Fbs::ErrorCode::NotFound, failure);
+		}
+		else
+		{
+			controller->SendOk(requestId);
+		}
+	}
+
 	/* Instance methods. */
 
 	Control::Control(const std::string& dir)
@@ -127,13 +177,14 @@ namespace PluginHost
 
 			this->connections.push_back(connection);
 
-			if (connection->GetPeerUid() != geteuid())
+			const auto uid = connection->GetPeerUid();
+
+			if (uid != geteuid() && !this->socket->IsHostUser(uid))
 			{
 				connection->SendFailure(
 				  0,
 				  Fbs::ErrorCode::Forbidden,
-				  "user " + std::to_string(connection->GetPeerUid()) + " may not connect, only user " +
-				    std::to_string(geteuid()));
+				  "user " + std::to_string(uid) + " may not connect, only user " + std::to_string(geteuid()));
 				connection->Close("wrong user");
 			}
 		}
@@ -232,12 +283,13 @@ namespace PluginHost
 
 		this->links.erase(it);
 
-		const auto held = this->registry.CountHeld(link->GetPlugin());
+		auto* plugin      = link->GetPlugin();
+		const bool served = plugin->GetServing() == link.get();
+		const auto held   = served ? this->registry.CountHeld(plugin) : 0;
 
-		link->GetPlugin()->CountDisconnect(held);
-		NotifyHostState(*link, false, reason, held);
-
-		// Its destructor releases what it holds.
+		plugin->CountDisconnect(held);
+		NotifyHostState(*link, Fbs::HostPhase::Gone, reason, held);
+		plugin->OnLinkGone(link.get(), reason.starts_with("hang"));
 	}
 
 	void Control::HandleHello(ControlConnection* connection, const Fbs::Envelope* envelope)
@@ -270,7 +322,7 @@ namespace PluginHost
 		{
 			case Fbs::Role::Controller:
 			{
-				if (!this->socket->IsControllerToken(token))
+				if (connection->GetPeerUid() != geteuid() || !this->socket->IsControllerToken(token))
 				{
 					throw RequestError(Fbs::ErrorCode::Forbidden, "wrong controller token");
 				}
@@ -301,10 +353,12 @@ namespace PluginHost
 					throw RequestError(Fbs::ErrorCode::Forbidden, "wrong host token");
 				}
 
-				// A successor that comes before its predecessor's end was noticed.
-				if (auto* previous = plugin->GetLink())
+				if (!plugin->HasRoomForHost())
 				{
-					previous->GetConnection()->Close("another host took over");
+					throw RequestError(
+					  Fbs::ErrorCode::Budget,
+					  "plugin " + plugin->GetId() + " has " + std::to_string(plugin->GetLinks().size()) +
+					    " hosts already");
 				}
 
 				// This may throw.
@@ -314,14 +368,8 @@ namespace PluginHost
 				this->links[connection] = std::move(owned);
 
 				link->Welcome(envelope->id());
-				NotifyHostState(*link, true, "", 0);
-
-				const auto places = plugin->GetPlaces();
-
-				for (auto* place : places)
-				{
-					link->OfferRing(place);
-				}
+				NotifyHostState(*link, Fbs::HostPhase::Connected, "", 0);
+				plugin->AddLink(link);
 
 				break;
 			}
@@ -390,6 +438,13 @@ namespace PluginHost
 				break;
 			}
 
+			case Fbs::Body::PromoteHost:
+			{
+				this->registry.PromoteHost(envelope->body_as_PromoteHost(), envelope->id());
+
+				return;
+			}
+
 			case Fbs::Body::GetStats:
 			{
 				SendStats(connection, envelope->id());
@@ -418,7 +473,17 @@ namespace PluginHost
 			{
 				if (auto* place = link->GetPlace(envelope->body_as_RingReady()->ring()))
 				{
-					place->OnReady();
+					link->GetPlugin()->OnRingReady(link, place);
+				}
+
+				return;
+			}
+
+			case Fbs::Body::RingStopped:
+			{
+				if (auto* place = link->GetPlace(envelope->body_as_RingStopped()->ring()))
+				{
+					link->GetPlugin()->OnRingStopped(link, place);
 				}
 
 				return;
@@ -437,8 +502,7 @@ namespace PluginHost
 
 				if (auto* place = link->GetPlace(refused->ring()))
 				{
-					link->WithdrawRing(place);
-					place->OnHostGone();
+					link->GetPlugin()->OnRingRefused(link, place);
 				}
 
 				return;
@@ -473,19 +537,6 @@ namespace PluginHost
       std::addressof(pluginStats));
 
 		connection->Send(builder, requestId, Fbs::Body::Stats, stats.Union());
-	}
-
-	void Control::NotifyHostState(
-	  const HostLink& link, bool connected, const std::string& reason, uint32_t held)
-	{
-		MS_TRACE();
-
-		flatbuffers::FlatBufferBuilder builder;
-
-		const auto changed = Fbs::CreateHostStateChangedDirect(
-		  builder, link.GetPlugin()->GetId().c_str(), link.GetPid(), connected, reason.c_str(), held);
-
-		SendToController(builder, Fbs::Body::HostStateChanged, changed.Union());
 	}
 
 	void Control::SendToController(

@@ -6,13 +6,16 @@
 #include "Logger.hpp"
 #include "MediaSoupErrors.hpp"
 #include <cerrno>
+#include <charconv>
 #include <cstdlib> // std::strtol()
 #include <cstring>
 #include <dirent.h>
 #include <fstream>
 #include <openssl/crypto.h> // CRYPTO_memcmp()
 #include <sstream>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <vector>
@@ -26,6 +29,7 @@ namespace PluginHost
 	static constexpr int MaxAcceptsPerTurn{ 16 };
 	static constexpr uint64_t TickMs{ 1000 };
 	static constexpr size_t TokenLength{ 64 };
+	static constexpr const char* HostUidVariable{ "MEDIASOUP_PLUGIN_HOST_UID" };
 
 	template<typename T>
 	static void closeHandle(T* handle)
@@ -85,6 +89,7 @@ namespace PluginHost
 
 		// These may throw.
 		ReadToken();
+		ReadHostUser();
 		Listen();
 	}
 
@@ -131,6 +136,32 @@ namespace PluginHost
 		}
 	}
 
+	void ControlSocket::ReadHostUser()
+	{
+		MS_TRACE();
+
+		const char* value = std::getenv(HostUidVariable);
+
+		if (!value || value[0] == '\0')
+		{
+			return;
+		}
+
+		uint32_t uid{ 0 };
+		const auto* end           = value + std::strlen(value);
+		const auto [parsed, error] = std::from_chars(value, end, uid);
+
+		if (error != std::errc() || parsed != end)
+		{
+			MS_THROW_ERROR("%s is \"%s\", which is no user's number", HostUidVariable, value);
+		}
+
+		this->hostUid = uid;
+
+		// What another user's process might read of this one: its memory, through /proc or ptrace.
+		prctl(PR_SET_DUMPABLE, 0);
+	}
+
 	void ControlSocket::Listen()
 	{
 		MS_TRACE();
@@ -168,6 +199,12 @@ namespace PluginHost
 			close(this->fd);
 
 			MS_THROW_ERROR("cannot listen on %s: %s", this->path.c_str(), std::strerror(err));
+		}
+
+		// Who may connect is decided by user and token.
+		if (this->hostUid)
+		{
+			chmod(this->path.c_str(), 0666);
 		}
 
 		this->uvPoll       = new uv_poll_t;

@@ -54,6 +54,7 @@ namespace PluginHost
 		owned->ticket      = 0;
 		owned->heldAtNs    = 0;
 		owned->deadlineNs  = 0;
+		owned->recordEnd   = 0;
 		owned->state       = HeldPacket::State::WAITING;
 
 		this->idle.push_back(std::move(owned));

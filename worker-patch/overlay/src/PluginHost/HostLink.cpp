@@ -8,7 +8,8 @@
 #include "PluginHost/MediasoupVersion.hpp"
 #include "PluginHost/PluginPlace.hpp"
 #include "PluginHost/VerdictPump.hpp"
-#include <bit>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace PluginHost
 {
@@ -26,7 +27,7 @@ namespace PluginHost
 	    hostSegment(mph::shm::Segment::CreateForPeer(Layout::SegmentKind::HostLink, 0, Logger::Pid)),
 	    writer(this->workerSegment.Data()),
 	    reader(this->hostSegment.Data()),
-	    watch(this->reader, 0),
+	    watch(this->reader),
 	    hostDoorbell(mph::shm::DoorbellPipe::Create()),
 	    workerDoorbell(mph::shm::DoorbellPipe::Create()),
 	    uvDoorbell(new uv_poll_t)
@@ -53,7 +54,7 @@ namespace PluginHost
 			  static_cast<HostLink*>(handle->data)->OnDoorbell();
 		  });
 
-		this->plugin->SetLink(this);
+		WatchProcess();
 		VerdictPump::AddLink(this);
 	}
 
@@ -62,23 +63,62 @@ namespace PluginHost
 		MS_TRACE();
 
 		VerdictPump::RemoveLink(this);
-		this->plugin->SetLink(nullptr);
 
-		uv_poll_stop(this->uvDoorbell);
-		uv_close(
-		  reinterpret_cast<uv_handle_t*>(this->uvDoorbell),
-		  [](uv_handle_t* handle)
-		  {
-			  delete reinterpret_cast<uv_poll_t*>(handle);
-		  });
-
-		for (auto* place : this->rings)
+		for (auto* handle : { this->uvDoorbell, this->uvProcess })
 		{
-			if (place)
+			if (!handle)
 			{
-				place->OnHostGone();
+				continue;
 			}
+
+			uv_poll_stop(handle);
+			uv_close(
+			  reinterpret_cast<uv_handle_t*>(handle),
+			  [](uv_handle_t* closed)
+			  {
+				  delete reinterpret_cast<uv_poll_t*>(closed);
+			  });
 		}
+	}
+
+	/**
+	 * The socket of a process that is dead may live on: in a child, or until its core is written.
+	 */
+	void HostLink::WatchProcess()
+	{
+		MS_TRACE();
+
+#ifndef MPH_SABOTAGE_SKIP_PIDFD
+		this->pidfd.Reset(
+		  static_cast<int>(syscall(SYS_pidfd_open, static_cast<pid_t>(this->pid), 0)));
+#endif
+
+		if (this->pidfd.Get() < 0)
+		{
+			return;
+		}
+
+		this->uvProcess       = new uv_poll_t;
+		this->uvProcess->data = this;
+
+		if (uv_poll_init(DepLibUV::GetLoop(), this->uvProcess, this->pidfd.Get()) != 0)
+		{
+			delete this->uvProcess;
+			this->uvProcess = nullptr;
+
+			return;
+		}
+
+		uv_poll_start(
+		  this->uvProcess,
+		  UV_READABLE,
+		  [](uv_poll_t* handle, int /*status*/, int /*events*/)
+		  {
+			  VerdictPump::Awake();
+
+			  // Deletes this.
+			  static_cast<HostLink*>(handle->data)->connection->Close("its process ended");
+		  });
 	}
 
 	void HostLink::Welcome(uint32_t requestId)
@@ -136,7 +176,7 @@ namespace PluginHost
 			}
 
 			it = this->rings.insert(it, nullptr);
-			this->watch.SetGroups(mph::shm::PublishGroupOf(this->rings.size() - 1) + 1);
+			this->isReady.push_back(false);
 		}
 
 		place->Offer(this, static_cast<uint32_t>(it - this->rings.begin()));
@@ -172,6 +212,18 @@ namespace PluginHost
 		return ring < this->rings.size() ? this->rings[ring] : nullptr;
 	}
 
+	bool HostLink::IsWarm() const
+	{
+		MS_TRACE();
+
+		return std::ranges::all_of(
+		  this->rings,
+		  [this](const PluginPlace* place)
+		  {
+			  return !place || place->IsWarm(this);
+		  });
+	}
+
 	bool HostLink::RingIfAsleep()
 	{
 		if (!this->published)
@@ -196,53 +248,56 @@ namespace PluginHost
 
 	bool HostLink::HasNews() const
 	{
-		return this->unfinishedGroups != 0 || this->watch.HasChanged();
+		return !this->readyRings.empty() || this->watch.HasChanged();
 	}
 
 	bool HostLink::Drain(size_t max)
 	{
 		// Taken before the rings are looked at: what is published meanwhile counts as news once more.
-		const auto changed = this->watch.TakeChanged();
+		this->watch.TakeChanged(
+		  [this](uint32_t first, uint32_t end)
+		  {
+			  this->newsSinceDoorbell = true;
 
-		if (changed != 0)
+			  for (auto ring = first; ring < std::min<size_t>(end, this->rings.size()); ++ring)
+			  {
+				  MarkReady(ring);
+			  }
+		  });
+
+		// Draining may close what it drains for, hence by index, and looked up each time.
+		size_t kept{ 0 };
+
+		for (size_t i{ 0 }; i < this->readyRings.size(); ++i)
 		{
-			this->newsSinceDoorbell = true;
-		}
+			const auto ring = this->readyRings[i];
+			auto* place     = this->rings[ring];
 
-		auto groups = changed | std::exchange(this->unfinishedGroups, 0);
-
-		while (groups != 0)
-		{
-			const auto group = static_cast<uint32_t>(std::countr_zero(groups));
-
-			groups &= groups - 1;
-
-			if (!DrainGroup(group, max))
+			if (place && place->DrainVerdicts(this, max) == max)
 			{
-				this->unfinishedGroups |= uint64_t{ 1 } << group;
+				this->readyRings[kept++] = ring;
+			}
+			else
+			{
+				this->isReady[ring] = false;
 			}
 		}
 
-		return this->unfinishedGroups != 0;
+		this->readyRings.resize(kept);
+
+		return kept != 0;
 	}
 
-	bool HostLink::DrainGroup(uint32_t group, size_t max)
+	/**
+	 * Once, however often the host says that it published there: what a turn drains is bounded per ring.
+	 */
+	void HostLink::MarkReady(uint32_t ring)
 	{
-		const size_t begin = static_cast<size_t>(group) * mph::shm::RingsPerPublishCounter;
-		const size_t end   = std::min(this->rings.size(), begin + mph::shm::RingsPerPublishCounter);
-		bool done{ true };
-
-		for (auto ring = begin; ring < end; ++ring)
+		if (this->rings[ring] && !this->isReady[ring])
 		{
-			auto* place = this->rings[ring];
-
-			if (place && place->DrainVerdicts(max) == max)
-			{
-				done = false;
-			}
+			this->isReady[ring] = true;
+			this->readyRings.push_back(ring);
 		}
-
-		return done;
 	}
 
 	void HostLink::OnDoorbell()
@@ -272,7 +327,7 @@ namespace PluginHost
 		// again and again for nothing is not sound.
 		if (++this->idleDoorbells > MaxIdleDoorbells)
 		{
-			this->plugin->AddStrike(PluginStrike::IDLE_DOORBELL);
+			this->plugin->AddStrike(PluginStrike::IDLE_DOORBELL, this);
 			this->strikes = MaxStrikes + 1;
 			uv_poll_stop(this->uvDoorbell);
 		}

@@ -26,7 +26,8 @@ namespace PluginHost::PacketRecord
 	  uint32_t attachmentNumber,
 	  uint64_t ticket,
 	  uint64_t receivedAtNs,
-	  uint64_t deadlineNs)
+	  uint64_t deadlineNs,
+	  bool redelivered)
 	{
 		MS_TRACE();
 
@@ -71,7 +72,11 @@ namespace PluginHost::PacketRecord
 		static constexpr auto UnknownLayer = static_cast<uint8_t>(Layout::Limit::UnknownLayer);
 
 		const Layout::PacketRecord header(
-		  Layout::RecordHeader(HeaderLength + length, Layout::RecordType::Packet, 0, HeaderLength),
+		  Layout::RecordHeader(
+		    HeaderLength + length,
+		    Layout::RecordType::Packet,
+		    redelivered ? static_cast<uint8_t>(Layout::RecordFlag::Redelivered) : 0,
+		    HeaderLength),
 		  ticket,
 		  receivedAtNs,
 		  deadlineNs,

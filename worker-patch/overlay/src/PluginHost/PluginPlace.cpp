@@ -26,23 +26,17 @@ namespace PluginHost
 		return mph::shm::AtomicAt<uint64_t>(segment.Data(), offset);
 	}
 
-	// Mapped read-only here.
-	static const std::atomic<uint64_t>* CursorAt(
-	  const mph::shm::Segment& segment, Layout::VerdictSegmentOffset offset)
+	static constexpr uint64_t Alignment{ static_cast<uint64_t>(Layout::Limit::RecordAlignment) };
+	// Of those before a poisoned record, for whoever wants to know why.
+	static constexpr size_t ContextRecords{ 64 };
+	static constexpr size_t MaxContextBytes{ 512 * 1024 };
+
+	static uint64_t alignedLength(const Layout::RecordHeader& header)
 	{
-		return mph::shm::AtomicAt<uint64_t>(segment.Data(), offset);
+		return (header.length() + Alignment - 1) & ~(Alignment - 1);
 	}
 
 	/* Instance methods. */
-
-	PluginPlace::Epoch::Epoch(mph::shm::Segment segment, uint32_t ringSize)
-	  : segment(std::move(segment)),
-	    verdicts(
-	      this->segment.Data() + static_cast<size_t>(Layout::VerdictSegmentOffset::Ring),
-	      ringSize,
-	      CursorAt(this->segment, Layout::VerdictSegmentOffset::ProducerCursor))
-	{
-	}
 
 	PluginPlace::PluginPlace(
 	  Plugin* plugin, RouterTap* routerTap, uint32_t packetRingSize, uint32_t verdictRingSize)
@@ -91,7 +85,8 @@ namespace PluginHost
 	  const Attachment& attachment,
 	  uint64_t ticket,
 	  uint64_t nowNs,
-	  uint64_t deadlineNs)
+	  uint64_t deadlineNs,
+	  bool redelivered)
 	{
 		MS_TRACE();
 
@@ -107,7 +102,8 @@ namespace PluginHost
 			return result;
 		}
 
-		PacketRecord::Write(record, packet, producer, attachment.number, ticket, nowNs, deadlineNs);
+		PacketRecord::Write(
+		  record, packet, producer, attachment.number, ticket, nowNs, deadlineNs, redelivered);
 
 		Publish(/*awaitsVerdict*/ ticket != 0);
 
@@ -134,8 +130,8 @@ namespace PluginHost
 			return;
 		}
 
-		// A host that has been offered nothing yet will find it in the offer's state.
-		if (!this->offeredOnce)
+		// A host that has not been started yet will find it in the state that it is started with.
+		if (!this->startedOnce)
 		{
 			return;
 		}
@@ -151,7 +147,7 @@ namespace PluginHost
 	{
 		MS_TRACE();
 
-		if (!this->producers.IsOpen(producer.number) || !this->offeredOnce)
+		if (!this->producers.IsOpen(producer.number) || !this->startedOnce)
 		{
 			return;
 		}
@@ -176,7 +172,7 @@ namespace PluginHost
 			return;
 		}
 
-		if (this->offeredOnce)
+		if (this->startedOnce)
 		{
 			flatbuffers::FlatBufferBuilder builder;
 
@@ -195,7 +191,7 @@ namespace PluginHost
 		attachment->place = this;
 		this->attachments.push_back(attachment);
 
-		if (!this->offeredOnce)
+		if (!this->startedOnce)
 		{
 			return;
 		}
@@ -220,7 +216,7 @@ namespace PluginHost
 		attachment->place  = nullptr;
 		attachment->active = false;
 
-		if (!this->offeredOnce)
+		if (!this->startedOnce)
 		{
 			return;
 		}
@@ -236,7 +232,7 @@ namespace PluginHost
 	{
 		MS_TRACE();
 
-		if (!this->offeredOnce)
+		if (!this->startedOnce)
 		{
 			return;
 		}
@@ -247,6 +243,15 @@ namespace PluginHost
 		PublishEvent(builder);
 	}
 
+	bool PluginPlace::IsWarm(const HostLink* link) const
+	{
+		MS_TRACE();
+
+		const auto* epoch = FindEpoch(link);
+
+		return epoch && epoch->phase != Epoch::Phase::OFFERED;
+	}
+
 	void PluginPlace::Offer(HostLink* link, uint32_t ring)
 	{
 		MS_TRACE();
@@ -255,51 +260,82 @@ namespace PluginHost
 		  Layout::SegmentKind::Verdict, this->verdictRingSize, Logger::Pid);
 		const int verdictFd = segment.Fd();
 
-		this->epoch = std::make_unique<Epoch>(std::move(segment), this->verdictRingSize);
-		this->link  = link;
-		this->ring  = ring;
-		this->state = State::OFFERED;
-		// What happens from here on is not in the offer's state.
-		this->offeredOnce = true;
-		++this->epochNumber;
-
-		// The new epoch reads its verdict ring from the beginning.
-		CursorAt(this->packetSegment, Layout::PacketSegmentOffset::VerdictConsumerCursor)
-		  ->store(0, std::memory_order_relaxed);
-
 		flatbuffers::FlatBufferBuilder builder;
 
-		const auto states = FillBufferState(builder);
-		const auto offer  = Mph::Control::CreateRingOfferDirect(
-      builder,
-      ring,
-      this->plugin->GetId().c_str(),
-      this->routerTap->GetRouterId().c_str(),
-      this->epochNumber,
-      this->packetRingSize,
-      this->verdictRingSize,
-      this->walk.Position(),
-      this->tickets.GetNext(),
-      std::addressof(states));
+		const auto offer = Mph::Control::CreateRingOfferDirect(
+		  builder,
+		  ring,
+		  this->plugin->GetId().c_str(),
+		  this->routerTap->GetRouterId().c_str(),
+		  this->epochNumber,
+		  this->packetRingSize,
+		  this->verdictRingSize);
 
 		link->Send(
 		  builder, Mph::Control::Body::RingOffer, offer.Union(), { this->packetSegment.Fd(), verdictFd });
 
-		// The mapping stays. The packet segment's descriptor is kept for later epochs.
-		this->epoch->segment.CloseFd();
+		// The mapping stays. The packet segment's descriptor is kept for later hosts.
+		segment.CloseFd();
+
+		this->epochs.push_back(
+		  std::make_unique<Epoch>(link, ring, std::move(segment), this->verdictRingSize));
 	}
 
-	void PluginPlace::OnReady()
+	void PluginPlace::OnReady(HostLink* link)
 	{
 		MS_TRACE();
 
-		if (this->state != State::OFFERED)
+		auto* epoch = FindEpoch(link);
+
+		if (epoch && epoch->phase == Epoch::Phase::OFFERED)
+		{
+			epoch->phase = Epoch::Phase::WARM;
+		}
+	}
+
+	void PluginPlace::Start(HostLink* link)
+	{
+		MS_TRACE();
+
+		auto* epoch = FindEpoch(link);
+
+		if (!epoch || epoch->phase != Epoch::Phase::WARM || this->serving)
 		{
 			return;
 		}
 
-		this->state      = State::SERVED;
-		this->servedOnce = true;
+		const bool wasServed = this->state == State::SERVED;
+
+		epoch->phase        = Epoch::Phase::SERVING;
+		epoch->lastProgress = epoch->ReadProgress();
+		this->serving       = epoch;
+		this->state         = State::SERVED;
+		this->startedOnce   = true;
+		++this->epochNumber;
+
+		// Of a host that serves again its verdict ring goes on.
+		CursorAt(this->packetSegment, Layout::PacketSegmentOffset::VerdictConsumerCursor)
+		  ->store(epoch->verdicts.Position(), std::memory_order_release);
+
+		RepublishPending();
+
+		flatbuffers::FlatBufferBuilder builder;
+
+		const auto states = FillBufferState(builder);
+		const auto start  = Mph::Control::CreateRingStartDirect(
+      builder,
+      epoch->ring,
+      this->walk.Position(),
+      this->tickets.GetOldestLive(),
+      this->suspectUntil,
+      std::addressof(states));
+
+		link->Send(builder, Mph::Control::Body::RingStart, start.Union());
+
+		if (wasServed)
+		{
+			return;
+		}
 
 		for (auto* attachment : this->attachments)
 		{
@@ -309,24 +345,81 @@ namespace PluginHost
 		}
 	}
 
-	void PluginPlace::OnHostGone()
+	void PluginPlace::Stop()
 	{
 		MS_TRACE();
 
-		if (this->state != State::OFFERED && this->state != State::SERVED)
+		if (!this->serving || this->serving->phase != Epoch::Phase::SERVING)
 		{
 			return;
 		}
 
-		// What it had published counts: verdicts first, since the cursor that it published after them says that it answered.
-		// Bounded by what a ring can hold, for a host that hung up may still be writing.
-		DrainVerdicts(this->verdictRingSize / sizeof(Layout::VerdictRecord));
-		RefreshConsumed();
-		MarkRedelivered();
+		this->serving->phase = Epoch::Phase::STOPPING;
 
-		this->state = this->servedOnce ? State::ABSENT : State::EMPTY;
-		this->epoch.reset();
-		this->link = nullptr;
+		flatbuffers::FlatBufferBuilder builder;
+
+		const auto stop = Mph::Control::CreateRingStop(builder, this->serving->ring);
+
+		this->serving->link->Send(builder, Mph::Control::Body::RingStop, stop.Union());
+	}
+
+	void PluginPlace::OnStopped(HostLink* link)
+	{
+		MS_TRACE();
+
+		if (!IsServedBy(link) || !IsStopping())
+		{
+			return;
+		}
+
+		DrainVerdicts(link, this->verdictRingSize / sizeof(Layout::VerdictRecord));
+		RefreshConsumed();
+
+		this->serving->phase = Epoch::Phase::WARM;
+		this->serving        = nullptr;
+	}
+
+	void PluginPlace::OnLinkGone(HostLink* link, bool hung)
+	{
+		MS_TRACE();
+
+		const auto it = std::ranges::find_if(
+		  this->epochs,
+		  [link](const std::unique_ptr<Epoch>& epoch)
+		  {
+			  return epoch->link == link;
+		  });
+
+		if (it == this->epochs.end())
+		{
+			return;
+		}
+
+		if (it->get() == this->serving)
+		{
+			// What it had published counts: verdicts first, since the cursor that it published after them says that it answered.
+			// Bounded by what a ring can hold, for a host that hung up may still be writing.
+			DrainVerdicts(link, this->verdictRingSize / sizeof(Layout::VerdictRecord));
+			RefreshConsumed();
+			NoteSuspects(*this->serving, hung);
+			MarkRedelivered();
+
+			this->serving = nullptr;
+		}
+
+		this->epochs.erase(it);
+	}
+
+	void PluginPlace::OnAbsent()
+	{
+		MS_TRACE();
+
+		if (this->state != State::SERVED)
+		{
+			return;
+		}
+
+		this->state = State::ABSENT;
 
 		for (auto* attachment : this->attachments)
 		{
@@ -339,18 +432,48 @@ namespace PluginHost
 		}
 	}
 
+	void PluginPlace::OnMissedDeadline()
+	{
+		if (this->serving)
+		{
+			this->serving->link->OnMissedDeadline();
+		}
+	}
+
 	void PluginPlace::Withdraw()
 	{
 		MS_TRACE();
 
-		if (this->link)
+		for (auto& epoch : this->epochs)
 		{
-			this->link->WithdrawRing(this);
-			this->link = nullptr;
+			epoch->link->WithdrawRing(this);
 		}
 
-		this->state = State::EMPTY;
-		this->epoch.reset();
+		this->state   = State::EMPTY;
+		this->serving = nullptr;
+		this->epochs.clear();
+	}
+
+	bool PluginPlace::HasWork() const
+	{
+		MS_TRACE();
+
+		return this->serving && (this->serving->ReadPacketCursor() != this->packets.Position() ||
+		                         this->serving->ReadNowServing() != 0);
+	}
+
+	bool PluginPlace::HasMoved()
+	{
+		MS_TRACE();
+
+		if (!this->serving)
+		{
+			return false;
+		}
+
+		const auto progress = this->serving->ReadProgress();
+
+		return std::exchange(this->serving->lastProgress, progress) != progress;
 	}
 
 	std::optional<bool> PluginPlace::AwaitVerdict(uint64_t ticket)
@@ -360,12 +483,12 @@ namespace PluginHost
 		static constexpr size_t LooksPerClock{ 8 };
 
 		// With others outstanding the next verdict may be one of theirs.
-		if (!this->epoch || !this->link || this->tickets.GetSize() != 1 || !this->link->IsPrompt())
+		if (!this->serving || this->tickets.GetSize() != 1 || !this->serving->link->IsPrompt())
 		{
 			return std::nullopt;
 		}
 
-		auto& verdicts     = this->epoch->verdicts;
+		auto& verdicts     = this->serving->verdicts;
 		const auto untilNs = uv_hrtime() + MaxWaitNs;
 		mph::shm::RingConsumer::RecordView view{};
 		std::optional<bool> accept;
@@ -401,26 +524,33 @@ namespace PluginHost
 				verdicts.Release(
 				  CursorAt(this->packetSegment, Layout::PacketSegmentOffset::VerdictConsumerCursor));
 				this->plugin->CountPromptVerdict();
+				this->serving->link->OnVerdict();
 			}
 
 			break;
 		} while (uv_hrtime() < untilNs);
 
-		this->link->OnPromptWait(accept.has_value());
+		this->serving->link->OnPromptWait(accept.has_value());
 
 		return accept;
 	}
 
-	size_t PluginPlace::DrainVerdicts(size_t max)
+	size_t PluginPlace::DrainVerdicts(const HostLink* link, size_t max)
 	{
 		MS_TRACE();
 
-		if (!this->epoch)
+#ifdef MPH_SABOTAGE_IGNORE_EPOCH
+		auto* epoch = FindEpoch(link);
+#else
+		auto* epoch = IsServedBy(link) ? this->serving : nullptr;
+#endif
+
+		if (!epoch)
 		{
 			return 0;
 		}
 
-		auto& verdicts = this->epoch->verdicts;
+		auto& verdicts = epoch->verdicts;
 		size_t count{ 0 };
 		mph::shm::RingConsumer::RecordView view{};
 
@@ -436,7 +566,7 @@ namespace PluginHost
 			if (result == mph::shm::RingConsumer::PeekResult::Corrupt)
 			{
 				// Sticky: nothing in this ring can be believed any more.
-				this->plugin->AddStrike(PluginStrike::CORRUPT_RING);
+				this->plugin->AddStrike(PluginStrike::CORRUPT_RING, epoch->link);
 
 				break;
 			}
@@ -453,7 +583,7 @@ namespace PluginHost
 
 			if (!isVerdict)
 			{
-				this->plugin->AddStrike(PluginStrike::BAD_RECORD);
+				this->plugin->AddStrike(PluginStrike::BAD_RECORD, epoch->link);
 
 				continue;
 			}
@@ -487,13 +617,15 @@ namespace PluginHost
 
 				default:
 				{
-					this->plugin->AddStrike(PluginStrike::BAD_RECORD);
+					this->plugin->AddStrike(PluginStrike::BAD_RECORD, epoch->link);
 				}
 			}
 		}
 
 		if (count > 0)
 		{
+			epoch->link->OnVerdict();
+
 			// No bell for the room that this makes: a host whose verdict ring was full looks by itself.
 			verdicts.Release(
 			  CursorAt(this->packetSegment, Layout::PacketSegmentOffset::VerdictConsumerCursor));
@@ -573,9 +705,9 @@ namespace PluginHost
 		this->packets.Commit();
 		this->packets.Publish();
 
-		if (this->link)
+		if (this->serving)
 		{
-			this->link->NotePublished(this->ring, awaitsVerdict);
+			this->serving->link->NotePublished(this->serving->ring, awaitsVerdict);
 		}
 
 		// The host is at work already.
@@ -589,14 +721,12 @@ namespace PluginHost
 	 */
 	void PluginPlace::RefreshConsumed()
 	{
-		if (!this->epoch)
+		if (!this->serving)
 		{
 			return;
 		}
 
-		const auto cursor =
-		  CursorAt(this->epoch->segment, Layout::VerdictSegmentOffset::PacketConsumerCursor)
-		    ->load(std::memory_order_acquire);
+		const auto cursor = this->serving->ReadPacketCursor();
 
 		// A host that has not moved yet.
 		if (cursor == 0)
@@ -606,7 +736,7 @@ namespace PluginHost
 
 		if (!this->walk.Accept(cursor))
 		{
-			this->plugin->AddStrike(PluginStrike::BAD_CURSOR);
+			this->plugin->AddStrike(PluginStrike::BAD_CURSOR, this->serving->link);
 
 			return;
 		}
@@ -623,15 +753,12 @@ namespace PluginHost
 	{
 		MS_TRACE();
 
-		auto* ring = this->packetSegment.Data() + static_cast<size_t>(Layout::PacketSegmentOffset::Ring);
 		const auto end = this->packets.Position();
 
 		// The worker reads here what it alone can write.
 		for (auto position = this->walk.Position(); position < end;)
 		{
-			auto* header = reinterpret_cast<Layout::RecordHeader*>(
-			  ring + (position & (static_cast<uint64_t>(this->packetRingSize) - 1)));
-			static constexpr uint64_t Alignment{ static_cast<uint64_t>(Layout::Limit::RecordAlignment) };
+			auto* header = reinterpret_cast<Layout::RecordHeader*>(RecordAt(position));
 
 			if (header->type() != Layout::RecordType::Padding)
 			{
@@ -642,8 +769,176 @@ namespace PluginHost
 				  header->payloadOffset());
 			}
 
-			position += (header->length() + Alignment - 1) & ~(Alignment - 1);
+			position += alignedLength(*header);
 		}
+	}
+
+	/**
+	 * Packets that the host before gave back without an answer: it meant to answer later. Whoever follows cannot read them any more.
+	 */
+	void PluginPlace::RepublishPending()
+	{
+		MS_TRACE();
+
+		const auto read = this->walk.Position();
+
+		for (auto* attachment : this->attachments)
+		{
+			for (const auto ticket : attachment->deadlines)
+			{
+				auto* held = this->tickets.Find(ticket);
+
+				if (!held || held->recordEnd > read)
+				{
+					continue;
+				}
+
+				const auto result = PublishPacket(
+				  held->GetPacket(),
+				  *held->producerTap->GetInfo(),
+				  *attachment,
+				  ticket,
+				  held->heldAtNs,
+				  held->deadlineNs,
+				  /*redelivered*/ true);
+
+				// A ring that is full leaves it to its deadline.
+				if (result == PublishResult::OK)
+				{
+					held->recordEnd = this->packets.Position();
+				}
+			}
+		}
+	}
+
+	/**
+	 * Of the word NowServing nothing is believed but that it may name a record that is outstanding.
+	 */
+	void PluginPlace::NoteSuspects(const Epoch& epoch, bool hung)
+	{
+		MS_TRACE();
+
+		static constexpr uint64_t Crashed{ uint64_t{ 1 } << static_cast<uint8_t>(
+			                                   Layout::NowServingBit::Crashed) };
+
+		const auto nowServing = epoch.ReadNowServing();
+		const auto position   = (nowServing & ~Crashed) - 1;
+
+		if (
+		  (nowServing & ~Crashed) == 0 || ((nowServing & Crashed) == 0 && !hung) ||
+		  position >= this->packets.Position() || !this->walk.IsOutstanding(position))
+		{
+			return;
+		}
+
+		if (position >= this->suspectFrom && position < this->suspectUntil)
+		{
+			Skip(position, epoch);
+			this->suspectFrom = position;
+
+			return;
+		}
+
+		this->suspectFrom  = position;
+		this->suspectUntil = this->packets.Position();
+	}
+
+	/**
+	 * Two hosts died of it: hosts read over it from now on.
+	 */
+	void PluginPlace::Skip(uint64_t position, const Epoch& epoch)
+	{
+		MS_TRACE();
+
+		// The lap may end here; then the record stands at the beginning of the next one.
+		const auto* before = reinterpret_cast<const Layout::RecordHeader*>(RecordAt(position));
+
+		if (before->type() == Layout::RecordType::Padding)
+		{
+			position += alignedLength(*before);
+		}
+
+		auto* header = reinterpret_cast<Layout::RecordHeader*>(RecordAt(position));
+
+		// What an event says must reach the plugin; one that dies of events ends in quarantine.
+		if (header->type() != Layout::RecordType::Packet)
+		{
+			return;
+		}
+
+		const auto ticket = reinterpret_cast<const Layout::PacketRecord*>(header)->ticket();
+
+		Control::NotifyPoison(
+		  this->plugin->GetId(), this->routerTap->GetRouterId(), epoch.link->GetPid(), CopyRecords(position));
+
+		*header = Layout::RecordHeader(
+		  header->length(), Layout::RecordType::Skipped, header->flags(), header->payloadOffset());
+
+		this->plugin->CountPoisoned();
+
+		if (auto* held = this->tickets.Find(ticket))
+		{
+			ProducerTap::SettleOne(held, ProducerTap::Cause::ABSENT);
+		}
+	}
+
+	/**
+	 * The record and some before it, as they stand in the ring.
+	 */
+	std::vector<uint8_t> PluginPlace::CopyRecords(uint64_t last) const
+	{
+		MS_TRACE();
+
+		std::vector<uint64_t> positions{ last };
+		size_t bytes{ 0 };
+
+		while (positions.size() <= ContextRecords && bytes < MaxContextBytes)
+		{
+			const auto previous = this->walk.Previous(positions.back());
+
+			if (!previous)
+			{
+				break;
+			}
+
+			bytes += positions.back() - *previous;
+			positions.push_back(*previous);
+		}
+
+		std::vector<uint8_t> records;
+
+		for (auto it = positions.rbegin(); it != positions.rend(); ++it)
+		{
+			const auto* record = RecordAt(*it);
+			const auto& header = *reinterpret_cast<const Layout::RecordHeader*>(record);
+
+			if (header.type() != Layout::RecordType::Padding)
+			{
+				records.insert(records.end(), record, record + alignedLength(header));
+			}
+		}
+
+		return records;
+	}
+
+	Epoch* PluginPlace::FindEpoch(const HostLink* link) const
+	{
+		MS_TRACE();
+
+		const auto it = std::ranges::find_if(
+		  this->epochs,
+		  [link](const std::unique_ptr<Epoch>& epoch)
+		  {
+			  return epoch->link == link;
+		  });
+
+		return it != this->epochs.end() ? it->get() : nullptr;
+	}
+
+	uint8_t* PluginPlace::RecordAt(uint64_t position) const
+	{
+		return this->packetSegment.Data() + static_cast<size_t>(Layout::PacketSegmentOffset::Ring) +
+		       (position & (static_cast<uint64_t>(this->packetRingSize) - 1));
 	}
 
 	std::vector<flatbuffers::Offset<Mph::Control::Event>> PluginPlace::FillBufferState(

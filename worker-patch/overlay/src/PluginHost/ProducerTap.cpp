@@ -253,6 +253,13 @@ namespace PluginHost
 		}
 	}
 
+	void ProducerTap::SettleOne(HeldPacket* held, Cause cause)
+	{
+		MS_TRACE();
+
+		held->producerTap->Settle(held, cause, policyOf(*held->stage->attachment, cause));
+	}
+
 	uint64_t ProducerTap::Expire(Attachment* attachment, uint64_t nowNs)
 	{
 		const bool accept = policyOf(*attachment, Cause::TIMEOUT);
@@ -265,6 +272,7 @@ namespace PluginHost
 			}
 
 			attachment->deadlines.pop_front();
+			attachment->place->OnMissedDeadline();
 
 			try
 			{
@@ -401,6 +409,7 @@ namespace PluginHost
 					held->ticket     = ticket;
 					held->heldAtNs   = nowNs;
 					held->deadlineNs = deadlineNs;
+					held->recordEnd  = place->GetPosition();
 					++attachment.held;
 
 					// Settled tickets are taken off here, so that the queue does not outgrow what is held.

@@ -143,7 +143,12 @@ namespace PluginHost
 			plugin = std::make_unique<Plugin>(pluginId);
 		}
 
-		plugin->SetToken(token);
+		if (message->hangMs() != 0)
+		{
+			plugin->SetHangMs(message->hangMs());
+		}
+
+		plugin->AddToken(token);
 	}
 
 	void Registry::RemovePlugin(const std::string& pluginId)
@@ -168,9 +173,9 @@ namespace PluginHost
 			RemoveAttachment(attachment);
 		}
 
-		if (auto* link = plugin->GetLink())
+		while (!plugin->GetLinks().empty())
 		{
-			link->GetConnection()->Close("its plugin was removed");
+			plugin->GetLinks().back()->GetConnection()->Close("its plugin was removed");
 		}
 
 		this->plugins.erase(pluginId);
@@ -181,6 +186,21 @@ namespace PluginHost
 		MS_TRACE();
 
 		RemovePlugin(requiredString(message->pluginId(), "plugin_id"));
+	}
+
+	void Registry::PromoteHost(const Fbs::PromoteHost* message, uint32_t requestId)
+	{
+		MS_TRACE();
+
+		const auto pluginId = requiredString(message->pluginId(), "plugin_id");
+		const auto it       = this->plugins.find(pluginId);
+
+		if (it == this->plugins.end())
+		{
+			throw RequestError(Fbs::ErrorCode::NotFound, "there is no plugin " + pluginId);
+		}
+
+		it->second->Promote(message->hostPid(), requestId);
 	}
 
 	void Registry::ConfigureRouter(const Fbs::ConfigureRouter* message)
@@ -351,6 +371,36 @@ namespace PluginHost
 		{
 			VerdictPump::ArmDeadline(next);
 		}
+	}
+
+	uint64_t Registry::Watch(uint64_t nowNs, uint64_t elapsedNs)
+	{
+		MS_TRACE();
+
+		// A hang is found within a quarter of what is allowed.
+		static constexpr uint64_t LooksPerHang{ 4 };
+		static constexpr uint64_t MinLookMs{ 25 };
+		static constexpr uint64_t MaxLookMs{ 250 };
+
+		uint64_t nextMs{ 0 };
+		std::vector<Plugin*> watched;
+
+		for (const auto& kv : this->plugins)
+		{
+			watched.push_back(kv.second.get());
+		}
+
+		for (auto* plugin : watched)
+		{
+			if (plugin->Watch(nowNs, elapsedNs))
+			{
+				const auto lookMs = std::clamp(plugin->GetHangMs() / LooksPerHang, MinLookMs, MaxLookMs);
+
+				nextMs = nextMs == 0 ? lookMs : std::min(nextMs, lookMs);
+			}
+		}
+
+		return nextMs;
 	}
 
 	std::vector<flatbuffers::Offset<Fbs::AttachmentStats>> Registry::FillBufferAttachmentStats(

@@ -155,13 +155,11 @@ namespace PluginHost
 			}
 		}
 
-		auto* link = attachment->plugin->GetLink();
-
-		if (link && place->GetState() == PluginPlace::State::EMPTY)
+		if (place->GetAttachments().size() == 1)
 		{
 			try
 			{
-				link->OfferRing(place);
+				attachment->plugin->OnNewPlace(place);
 			}
 			catch (const std::exception&)
 			{

@@ -32,6 +32,7 @@ namespace PluginHost::VerdictPump
 			uv_prepare_t prepare{};
 			uv_idle_t idle{};
 			uv_timer_t timer{};
+			uv_timer_t watch{};
 			std::vector<HostLink*> links;
 			bool asleep{ false };
 			uint64_t awakeSinceNs{ 0 };
@@ -40,7 +41,9 @@ namespace PluginHost::VerdictPump
 			BackOff yields;
 			// 0: not armed.
 			uint64_t armedForNs{ 0 };
-			int openHandles{ 3 };
+			// 0: nobody is looked after.
+			uint64_t watchedAtNs{ 0 };
+			int openHandles{ 4 };
 		};
 
 		thread_local Pump* pump{ nullptr };
@@ -145,6 +148,11 @@ namespace PluginHost::VerdictPump
 
 			for (auto* link : pump->links)
 			{
+				if (link->HasPublished())
+				{
+					ArmWatch();
+				}
+
 				if (link->RingIfAsleep() && link->GetHostCpu() == cpu)
 				{
 					waitsForUs = true;
@@ -239,6 +247,33 @@ namespace PluginHost::VerdictPump
 				Control::CountApplyError(error.what());
 			}
 		}
+		void onWatch(uv_timer_t* /*handle*/)
+		{
+			// A machine that was suspended, or a worker that was stopped: nobody can be blamed for that time.
+			static constexpr uint64_t MaxElapsedNs{ 500000000 };
+
+			const auto nowNs     = uv_hrtime();
+			const auto elapsedNs = std::min(nowNs - pump->watchedAtNs, MaxElapsedNs);
+
+			pump->watchedAtNs = 0;
+
+			try
+			{
+				Awake();
+
+				const auto nextMs = Control::GetRegistry().Watch(nowNs, elapsedNs);
+
+				if (nextMs != 0)
+				{
+					pump->watchedAtNs = nowNs;
+					uv_timer_start(std::addressof(pump->watch), onWatch, nextMs, 0);
+				}
+			}
+			catch (const std::exception& error)
+			{
+				Control::CountApplyError(error.what());
+			}
+		}
 	} // namespace
 
 	void ClassInit()
@@ -254,6 +289,9 @@ namespace PluginHost::VerdictPump
 		pump->prepare.data = pump;
 		pump->idle.data    = pump;
 		pump->timer.data   = pump;
+
+		uv_timer_init(DepLibUV::GetLoop(), std::addressof(pump->watch));
+		pump->watch.data = pump;
 	}
 
 	void ClassDestroy()
@@ -263,6 +301,7 @@ namespace PluginHost::VerdictPump
 		uv_close(reinterpret_cast<uv_handle_t*>(std::addressof(pump->prepare)), onClosed);
 		uv_close(reinterpret_cast<uv_handle_t*>(std::addressof(pump->idle)), onClosed);
 		uv_close(reinterpret_cast<uv_handle_t*>(std::addressof(pump->timer)), onClosed);
+		uv_close(reinterpret_cast<uv_handle_t*>(std::addressof(pump->watch)), onClosed);
 
 		pump = nullptr;
 	}
@@ -326,5 +365,16 @@ namespace PluginHost::VerdictPump
 		// libuv counts from the time at which it last looked, which may be a while ago in a busy turn.
 		uv_update_time(DepLibUV::GetLoop());
 		uv_timer_start(std::addressof(pump->timer), onTimer, delayMs, 0);
+	}
+
+	void ArmWatch()
+	{
+		static constexpr uint64_t FirstLookMs{ 100 };
+
+		if (pump->watchedAtNs == 0)
+		{
+			pump->watchedAtNs = uv_hrtime();
+			uv_timer_start(std::addressof(pump->watch), onWatch, FirstLookMs, 0);
+		}
 	}
 } // namespace PluginHost::VerdictPump
