@@ -21,6 +21,7 @@ export type ReceiverReport = {
 	readonly packets: number;
 	readonly lost: number;
 	readonly duplicates: number;
+	readonly reordered: number;
 	readonly kernelDrops: number;
 	readonly latencyMicros: { readonly p50: number; readonly p99: number; readonly max: number } | null;
 	readonly streams: readonly ReceivedStream[];
@@ -31,6 +32,7 @@ export type ReceivedStream = {
 	readonly packets: number;
 	readonly lost: number;
 	readonly duplicates: number;
+	readonly reordered: number;
 	/** Of rtp-send's counters; null for other senders. */
 	readonly skippedCounters: number | null;
 };
@@ -83,10 +85,12 @@ export type Receiver = {
 	readonly stop: () => Promise<ReceiverReport>;
 };
 
-export async function startReceiver(children: Children, tools: RtpTools, sockets: number): Promise<Receiver> {
+/** `logFile`: gets every packet that came (tools/drill/arrivals.ts). */
+export async function startReceiver(children: Children, tools: RtpTools, sockets: number, logFile?: string): Promise<Receiver> {
 	const tool = start<ReceiverReport | { ports: readonly number[] }>(children, tools.receive, [
 		`--sockets=${sockets}`,
 		`--interval-ms=${reportIntervalMs}`,
+		...(logFile === undefined ? [] : [`--log=${logFile}`]),
 	]);
 	const first = await tool.firstLine;
 

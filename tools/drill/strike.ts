@@ -1,0 +1,107 @@
+// One event of a drill: the host that serves is ended in one of many ways, always with packets in its hands.
+
+import { monotonicNs, until } from '../lib/until.ts';
+import type { Orders } from './orders.ts';
+import type { DrillEvent } from './receipt.ts';
+import { type Scenario, signals } from './scenarios.ts';
+import type { Stage } from './stage.ts';
+
+const poll = { everyMs: 1, withinMs: 20_000 };
+
+/** The one process of others that may stand still; were we to die now, nobody would wake it to see that it has to end. */
+let stoppedPid: number | undefined;
+
+export type Strike = DrillEvent & { readonly pid: number; readonly nextPid: number };
+
+export type Striker = (stage: Stage, scenario: Scenario) => Promise<Strike>;
+
+/** With the drill's own plugin: it does it itself, or stands still with its packets until it is done from outside. */
+export function strikeByOrder(orders: Orders): Striker {
+	return async (stage, scenario) => {
+		await until('a host that is ready to be ended', poll, async () => {
+			const ready = await stage.readyHost();
+
+			return ready !== undefined && ready === orders.serving()?.pid ? ready : undefined;
+		});
+
+		const crash = stage.nextCrash();
+
+		orders.give(scenario);
+
+		const { pid, atNs } = await until('an order that is followed', poll, async () => orders.followed());
+		const signal = signals[scenario];
+		const killedAtNs = signal === undefined ? atNs : monotonicNs();
+
+		if (signal !== undefined) {
+			send(pid, signal);
+		}
+
+		const next = await until('a verdict of the next host', poll, async () => {
+			const serving = orders.serving();
+
+			return serving && serving.pid !== pid ? serving : undefined;
+		});
+		const { held } = await crash;
+
+		stoppedPid = undefined;
+
+		return { scenario, held, pid, nextPid: next.pid, atNs: killedAtNs, servedAtNs: next.sinceNs };
+	};
+}
+
+/** With any plugin: it is stopped until packets wait for it. */
+export const strikeFromOutside: Striker = async (stage, scenario) => {
+	const pid = await until('a host that is ready to be ended', poll, stage.readyHost);
+	const crash = stage.nextCrash();
+
+	send(pid, 'SIGSTOP');
+
+	let atNs = monotonicNs();
+
+	await until('a packet that waits for the stopped host', poll, async () => ((await stage.counters()).held > 0 ? true : undefined));
+
+	// The stopped host gave its last verdict long ago, as far as the worker is concerned.
+	const { verdicts } = await stage.counters();
+
+	if (scenario !== 'stop') {
+		atNs = monotonicNs();
+		process.kill(pid, signals[scenario]!);
+		// The signal is taken before anything else is done; SIGKILL needs no waking.
+		send(pid, 'SIGCONT');
+	}
+
+	const nextPid = await until('a verdict of the next host', poll, async () => {
+		const next = stage.hostPid();
+
+		return next !== undefined && next !== pid && (await stage.counters()).verdicts > verdicts ? next : undefined;
+	});
+	const servedAtNs = monotonicNs();
+	const { held } = await crash;
+
+	stoppedPid = undefined;
+
+	return { scenario, held, pid, nextPid, atNs, servedAtNs };
+};
+
+function send(pid: number, signal: NodeJS.Signals): void {
+	stoppedPid = signal === 'SIGSTOP' ? pid : stoppedPid;
+
+	try {
+		process.kill(pid, signal);
+	} catch (error) {
+		// It is gone already.
+		if ((error as NodeJS.ErrnoException).code !== 'ESRCH') {
+			throw error;
+		}
+	}
+}
+
+/** Safe at any time, also from an exit handler. */
+export function killStoppedHost(): void {
+	if (stoppedPid !== undefined) {
+		const pid = stoppedPid;
+
+		stoppedPid = undefined;
+		send(pid, 'SIGKILL');
+	}
+}
