@@ -150,6 +150,7 @@ const mph_plugin Plugin{
     .on_tick = [](void* self, uint64_t) { Self(self).OnTick(); },
     .tick_interval_ms = TickIntervalMs,
     .reserved = 0,
+    .on_restore = nullptr,
 };
 
 }  // namespace
