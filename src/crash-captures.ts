@@ -8,16 +8,18 @@ import { defaults } from './defaults.ts';
 import type { CrashCapture } from './pcapng.ts';
 import { writeCrashCapture } from './pcapng.ts';
 
-/** In a directory that everybody can write to. */
 export const defaultCrashDir = join(tmpdir(), defaults.crashDirName);
 
 const longestName = 64;
 
 export class CrashCaptures {
 	readonly #dir: string;
+	readonly #sharedDir: string;
 
-	constructor(dir: string) {
+	/** `sharedDir`: one that anybody may have made. A parameter for the sake of tests. */
+	constructor(dir: string, sharedDir = defaultCrashDir) {
 		this.#dir = dir;
+		this.#sharedDir = sharedDir;
 	}
 
 	/** `<plugin>-<time>-<pid>.pcapng`. A plugin calls itself what it likes; it is not to choose another directory. */
@@ -31,7 +33,7 @@ export class CrashCaptures {
 	async save(path: string, capture: CrashCapture): Promise<void> {
 		await mkdir(this.#dir, { recursive: true, mode: 0o700 });
 
-		if (this.#dir === defaultCrashDir && !(await isOurDirectory(this.#dir))) {
+		if (this.#dir === this.#sharedDir && !(await isOurDirectory(this.#dir))) {
 			throw new Error(`${this.#dir} is no directory of this user; pass another \`crashDir\` to createPluginHost()`);
 		}
 		await writeCrashCapture(path, capture);

@@ -15,6 +15,7 @@ import type { ErrorCode, Plugin, PluginHostOptions } from '../../src/types.ts';
 import { findWorkerBin } from '../../src/worker-bin.ts';
 import { fixturePlugin } from './binaries.ts';
 import { mediaCodecs } from './call.ts';
+import { nextEvent } from './events.ts';
 import { hostScript, standInHost } from './processes.ts';
 import type { StandInOptions } from './stand-in-worker.ts';
 import { StandInRouter, StandInWorker, standInMediasoup } from './stand-in-worker.ts';
@@ -193,6 +194,37 @@ export const casesWithoutWorker: readonly CaseWithoutWorker[] = [
 		// It also has to do for starting the host.
 		run: () =>
 			attached({ answers: { [Body.Attach]: ({ id }) => ok(id) } }, (plugin, router) => plugin.attach({ router }), { timeoutMs: 2_000 }),
+	},
+	{
+		code: 'MPH_ERR_HOST_USER',
+		title: 'hosts under another user by an app that is not root',
+		names: /user 65534: .*this app runs as user 1234/,
+		run: () => asUser(1_234, () => createPluginHost({ mediasoup, hostUser: { uid: 65_534, gid: 65_534 } })),
+	},
+	{
+		code: 'MPH_ERR_BUSY',
+		title: 'a second restart while one is under way',
+		names: /^upgrade\(\): restart\(\) of the plugin .*accept-all\.so is under way/,
+		run: () =>
+			attached({}, async (plugin) => {
+				const restarting = plugin.restart();
+
+				restarting.catch(() => {});
+				await plugin.upgrade();
+			}),
+	},
+	{
+		code: 'MPH_ERR_QUARANTINED',
+		title: 'a plugin that is quarantined',
+		names: /accept-all\.so died 1 times in a row/,
+		run: () =>
+			attached({}, async (plugin, router) => {
+				const quarantined = nextEvent(plugin, 'quarantine');
+
+				process.kill(plugin.hostPid!, 'SIGABRT');
+				await quarantined;
+				await plugin.attach({ router });
+			}),
 	},
 	{
 		code: 'MPH_ERR_STOCK_WORKER',
@@ -405,11 +437,24 @@ async function attached<T>(
 		const router = worker.createRouter('router-1');
 
 		try {
-			return await run(await pluginHost.createPlugin({ file: fixturePlugin('accept-all') }), router, worker);
+			return await run(await pluginHost.createPlugin({ file: fixturePlugin('accept-all'), crashBudget: 1 }), router, worker);
 		} finally {
 			worker.close();
 		}
 	});
+}
+
+/** For as long as `run` takes; the system is not asked. */
+async function asUser<T>(uid: number, run: () => Promise<T>): Promise<T> {
+	const { getuid } = process;
+
+	process.getuid = () => uid;
+
+	try {
+		return await run();
+	} finally {
+		process.getuid = getuid!;
+	}
 }
 
 /** Without the variable our worker is as good as mediasoup's own. */

@@ -7,6 +7,7 @@ import t from 'tap';
 
 import { defaults } from '../../src/defaults.ts';
 import { errorCodes } from '../../src/errors.ts';
+import { parseAttachOptions, parsePluginHostOptions, parsePluginOptions, parseRingSizes, parseUpgradeOptions } from '../../src/options.ts';
 import { repoRoot } from '../../tools/lib/paths.ts';
 
 const read = (file: string): string => readFileSync(join(repoRoot, file), 'utf8');
@@ -20,12 +21,28 @@ function defaultInDocs(option: string): string | undefined {
 }
 
 t.test('every default is in the table, as it is', async (t) => {
-	const { attach, timeoutMs, crashBudget, placement } = defaults;
+	const { attach, timeoutMs, crashBudget, standby, hangMs, placement } = defaults;
 
-	for (const [option, value] of Object.entries({ ...attach, timeoutMs, crashBudget, placement })) {
+	for (const [option, value] of Object.entries({ ...attach, timeoutMs, crashBudget, standby, hangMs, placement })) {
 		const text = Array.isArray(value) ? `[${value.map((item) => `'${item}'`).join(', ')}]` : String(value);
 
 		t.equal(defaultInDocs(option), text, option);
+	}
+});
+
+t.test('every option that there is stands in the table, and every event of a plugin', async (t) => {
+	const parsers: readonly ((options: unknown) => unknown)[] = [parsePluginHostOptions, parsePluginOptions, parseUpgradeOptions, parseAttachOptions, parseRingSizes];
+
+	for (const parse of parsers) {
+		const refusal = await Promise.resolve({ 'no option': 1 }).then(parse).catch(String);
+		const names = /known are (.*)/.exec(refusal as string)![1]!.split(', ');
+
+		for (const name of names) {
+			t.ok(rows.some(([, , option]) => option === name || option?.split(' or ').includes(name)), name);
+		}
+	}
+	for (const name of /export type PluginNews = \{([^]*?)\n\};/.exec(read('src/plugin.ts'))![1]!.matchAll(/^\t(\w+): /gm)) {
+		t.ok(rows.some(([, , event]) => event?.split(' ')[0] === name[1]), name[1]!);
 	}
 });
 

@@ -1,8 +1,10 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t from 'tap';
 
 import { defaults } from '../../src/defaults.ts';
-import { parseAttachOptions, parsePluginHostOptions, parsePluginOptions, parseRingSizes } from '../../src/options.ts';
+import { parseAttachOptions, parsePluginHostOptions, parsePluginOptions, parseRingSizes, parseUpgradeOptions } from '../../src/options.ts';
 import { StandInRouter, standInMediasoup } from '../helpers/stand-in-worker.ts';
 
 const mediasoup = standInMediasoup();
@@ -25,7 +27,7 @@ t.test('bad options are TypeErrors', async (t) => {
 
 t.test('an unknown option is named, and so are those that exist', async (t) => {
 	t.throws(() => parseAttachOptions({ router, deadline: 5 }), unknownOption(/attach\(\): unknown option "deadline"; known are .*deadlineMs/));
-	t.throws(() => parsePluginOptions({ file: 'a.so', standby: true }), unknownOption(/createPlugin\(\): unknown option "standby"/));
+	t.throws(() => parsePluginOptions({ file: 'a.so', warm: true }), unknownOption(/createPlugin\(\): unknown option "warm"/));
 	t.throws(() => parsePluginHostOptions({ mediasoup, tmp: '/tmp' }), unknownOption(/createPluginHost\(\): unknown option "tmp"/));
 	t.throws(() => parseRingSizes({ ringSize: 1 }), unknownOption(/configureRouter\(\): unknown option "ringSize"/));
 });
@@ -43,7 +45,8 @@ t.test('an option of undefined counts as absent', async (t) => {
 t.test('what is left out is as the defaults say', async (t) => {
 	t.match(parseAttachOptions({ router }), { ...defaults.attach, producerId: undefined, contextJson: '{}', appData: {} });
 	t.match(parsePluginOptions({ file: 'a.so' }), { configJson: '{}', crashBudget: defaults.crashBudget, placement: defaults.placement, appData: {} });
-	t.match(parsePluginHostOptions({ mediasoup }), { timeoutMs: defaults.timeoutMs, dir: undefined });
+	t.match(parsePluginOptions({ file: 'a.so' }), { standby: defaults.standby, hangMs: defaults.hangMs, memoryLimit: 0 });
+	t.match(parsePluginHostOptions({ mediasoup }), { timeoutMs: defaults.timeoutMs, dir: undefined, hostUser: undefined, crashDir: join(tmpdir(), 'mediasoup-plugin-host-crashes') });
 	t.same(parseRingSizes({}), { packetRingSize: 0, verdictRingSize: 0 });
 });
 
@@ -163,6 +166,48 @@ t.test('a ring size is a power of two within the limits', async (t) => {
 t.test('appData must be an object', async (t) => {
 	t.throws(() => parseAttachOptions({ router, appData: 'mine' }), wrongType(/option "appData"/));
 	t.throws(() => parsePluginOptions({ file: 'a.so', appData: [] }), wrongType(/option "appData"/));
+});
+
+t.test('a standby is wanted or not', async (t) => {
+	t.ok(parsePluginOptions({ file: 'a.so', standby: true }).standby);
+	t.throws(() => parsePluginOptions({ file: 'a.so', standby: 1 }), wrongType(/option "standby" is 1; it must be true or false/));
+});
+
+t.test('a hang takes from a tenth of a second to ten minutes', async (t) => {
+	for (const hangMs of [100, 600_000]) {
+		t.equal(parsePluginOptions({ file: 'a.so', hangMs }).hangMs, hangMs);
+	}
+	for (const hangMs of [0, 99, 100.5, 600_001, Infinity]) {
+		t.throws(() => parsePluginOptions({ file: 'a.so', hangMs }), wrongValue(/option "hangMs" is .*a whole number of milliseconds from 100 to 600000/));
+	}
+});
+
+t.test('a memory limit leaves room for the host itself', async (t) => {
+	t.equal(parsePluginOptions({ file: 'a.so', memoryLimit: 2 ** 33 }).memoryLimit, 2 ** 33);
+	for (const memoryLimit of [0, 2 ** 24 - 1, -1, 2 ** 24 + 0.5]) {
+		t.throws(() => parsePluginOptions({ file: 'a.so', memoryLimit }), wrongValue(/option "memoryLimit" is .*bytes from 16777216/));
+	}
+});
+
+t.test('a user for hosts is two numbers, and not root', async (t) => {
+	t.same(parsePluginHostOptions({ mediasoup, hostUser: { uid: 65_534, gid: 65_534 } }).hostUser, { uid: 65_534, gid: 65_534 });
+	t.throws(() => parsePluginHostOptions({ mediasoup, hostUser: 'nobody' }), wrongType(/option "hostUser" is 'nobody'/));
+	for (const hostUser of [{}, { uid: 1 }, { gid: 1 }, { uid: 0, gid: 1 }, { uid: 1, gid: 0 }, { uid: 1, gid: -1 }, { uid: 2 ** 32 - 1, gid: 1 }, { uid: 1.5, gid: 1 }, { uid: 1, gid: 1, name: 'x' }]) {
+		t.throws(() => parsePluginHostOptions({ mediasoup, hostUser }), wrongValue(/option "hostUser" is .*a user and of a group other than root/));
+	}
+});
+
+t.test('the directory for crashes is absolute from then on', async (t) => {
+	t.equal(parsePluginHostOptions({ mediasoup, crashDir: 'crashes' }).crashDir, `${process.cwd()}/crashes`);
+	t.throws(() => parsePluginHostOptions({ mediasoup, crashDir: 5 }), wrongType(/option "crashDir" is 5/));
+});
+
+t.test('an upgrade changes what it names and nothing else', async (t) => {
+	t.same(parseUpgradeOptions({}), {});
+	t.same(parseUpgradeOptions({ file: '/a/b.so' }), { file: '/a/b.so' });
+	t.same(parseUpgradeOptions({ config: { n: 1 } }), { config: { n: 1 }, configJson: '{"n":1}' });
+	t.throws(() => parseUpgradeOptions({ standby: true }), unknownOption(/upgrade\(\): unknown option "standby"; known are file, config/));
+	t.throws(() => parseUpgradeOptions(undefined), wrongType(/upgrade\(\): options are undefined/));
 });
 
 t.test('counts and times are within their ranges', async (t) => {
