@@ -36,7 +36,7 @@ export async function buildWorker(options: WorkerBuildOptions): Promise<string> 
 	const binary = binaryOf(inputs);
 
 	if (!existsSync(binary)) {
-		const treeDir = join(cacheDir(), 'tree', treeName(options));
+		const treeDir = join(cacheDir(), 'tree', treeName({ ...options, defines: [] }));
 
 		await withLock(
 			`${treeDir}.lock`,

@@ -49,6 +49,7 @@ export function readInputs(options: WorkerBuildOptions): WorkerInputs {
 	add('variant', options.variant);
 	add('deps', options.deps);
 	add('meson', mesonOptions.join(' '));
+	add('macros', macrosOf(options).join(' '));
 	add('flatc', flatcCppOptions.join(' '));
 	add('compiler', firstLine('g++', ['--version']));
 	if (options.deps === 'system') {
@@ -114,7 +115,7 @@ function applies(hook: Hook, options: WorkerBuildOptions): boolean {
 
 function mesonOptionsOf(options: WorkerBuildOptions): string[] {
 	const mesonOptions = ['-Db_ndebug=true'];
-	const cppArgs = macrosOf(options).map((macro) => `-D${macro}`);
+	const cppArgs: string[] = [];
 
 	if (options.variant === 'asan') {
 		// Meson's default of -Wl,--no-undefined does not go together with the sanitizers' runtime.

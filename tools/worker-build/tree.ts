@@ -9,6 +9,7 @@ import { flatcCppOptions } from '../lib/flatc.ts';
 import { repoRoot } from '../lib/paths.ts';
 import { type AppliedHooks, applyHooks } from './hooks.ts';
 import type { WorkerInputs } from './inputs.ts';
+import { macrosOf } from './options.ts';
 
 const upstreamWorker = join(repoRoot, 'node_modules/mediasoup/worker');
 
@@ -40,6 +41,7 @@ export function syncTree(dir: string, inputs: WorkerInputs): AppliedHooks {
 		for (const [file, text] of mesonLists(wanted.keys())) {
 			wanted.set(file, text);
 		}
+		wanted.set('mph/generated/PluginHost/Macros.hpp', macrosHeader(macrosOf(inputs.options)));
 	}
 
 	for (const file of listFiles(dir)) {
@@ -72,6 +74,13 @@ function mesonLists(paths: Iterable<string>): [file: string, text: string][] {
 		['mph/flatc-options.txt', flatcCppOptions.join('\n')],
 		['mph/mediasoup-version.txt', upstreamVersion()],
 	];
+}
+
+/** For the few sources that look at one: as options of the compiler they would have everything compiled anew. */
+function macrosHeader(macros: readonly string[]): string {
+	const lines = macros.map((macro) => `#define ${macro.replace('=', ' ')}\n`);
+
+	return ['#pragma once\n', ...lines].join('');
 }
 
 /** The worker tells it to the library, which refuses to mix versions: the environment's MEDIASOUP_VERSION is the library's own. */

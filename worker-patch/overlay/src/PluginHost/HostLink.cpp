@@ -4,6 +4,7 @@
 #include "PluginHost/HostLink.hpp"
 #include "DepLibUV.hpp"
 #include "Logger.hpp"
+#include "PluginHost/Macros.hpp"
 #include "MediaSoupErrors.hpp"
 #include "PluginHost/MediasoupVersion.hpp"
 #include "PluginHost/PluginPlace.hpp"

@@ -3,6 +3,7 @@
 
 #include "PluginHost/Plugin.hpp"
 #include "Logger.hpp"
+#include "PluginHost/Macros.hpp"
 #include "PluginHost/Control.hpp"
 #include "PluginHost/HostLink.hpp"
 #include "PluginHost/PluginPlace.hpp"

@@ -4,6 +4,7 @@
 #include "PluginHost/PluginPlace.hpp"
 #include "DepLibUV.hpp"
 #include "Logger.hpp"
+#include "PluginHost/Macros.hpp"
 #include "PluginHost/Control.hpp"
 #include "PluginHost/EventBuilder.hpp"
 #include "PluginHost/HostLink.hpp"
@@ -399,7 +400,9 @@ namespace PluginHost
 		{
 			// What it had published counts: verdicts first, since the cursor that it published after them says that it answered.
 			// Bounded by what a ring can hold, for a host that hung up may still be writing.
+#ifndef MPH_SABOTAGE_SKIP_LAST_VERDICTS
 			DrainVerdicts(link, this->verdictRingSize / sizeof(Layout::VerdictRecord));
+#endif
 			RefreshConsumed();
 			NoteSuspects(*this->serving, hung);
 			MarkRedelivered();
@@ -734,7 +737,11 @@ namespace PluginHost
 			return;
 		}
 
+#ifdef MPH_SABOTAGE_TRUST_CURSOR
+		if (cursor > this->packets.Position())
+#else
 		if (!this->walk.Accept(cursor))
+#endif
 		{
 			this->plugin->AddStrike(PluginStrike::BAD_CURSOR, this->serving->link);
 
@@ -752,6 +759,10 @@ namespace PluginHost
 	void PluginPlace::MarkRedelivered()
 	{
 		MS_TRACE();
+
+#ifdef MPH_SABOTAGE_SKIP_REDELIVERED
+		return;
+#endif
 
 		const auto end = this->packets.Position();
 
@@ -779,6 +790,10 @@ namespace PluginHost
 	void PluginPlace::RepublishPending()
 	{
 		MS_TRACE();
+
+#ifdef MPH_SABOTAGE_SKIP_REPUBLISH
+		return;
+#endif
 
 		const auto read = this->walk.Position();
 

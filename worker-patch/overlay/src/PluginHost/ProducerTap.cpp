@@ -3,6 +3,7 @@
 
 #include "PluginHost/ProducerTap.hpp"
 #include "Logger.hpp"
+#include "PluginHost/Macros.hpp"
 #include "PluginHost/Codecs.hpp"
 #include "PluginHost/Control.hpp"
 #include "PluginHost/PluginPlace.hpp"
@@ -569,7 +570,9 @@ namespace PluginHost
 	{
 		auto& attachment = *held->stage->attachment;
 
+#ifndef MPH_SABOTAGE_KEEP_TICKETS
 		attachment.place->GetTickets().Release(held->ticket);
+#endif
 		held->ticket = 0;
 		--attachment.held;
 	}

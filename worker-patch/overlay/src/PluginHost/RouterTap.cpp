@@ -3,6 +3,7 @@
 
 #include "PluginHost/RouterTap.hpp"
 #include "Logger.hpp"
+#include "PluginHost/Macros.hpp"
 #include "PluginHost/Control.hpp"
 #include "PluginHost/HostLink.hpp"
 #include "PluginHost/Plugin.hpp"
