@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -153,15 +154,17 @@ void OwnFaultsAreMarked() {
   }
 }
 
-// Of the host's threads, the one that was made last: sanitizers have some of their own, and a plugin none here.
 pid_t DispatchThread(const HostUnderTest& host) {
-  pid_t last = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(host.Pid()) + "/task")) {
+    std::string name;
 
-  for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(host.Pid()) + "/task")) {
-    last = std::max(last, std::stoi(entry.path().filename().string()));
+    if (std::getline(std::ifstream(task.path() / "comm") >> std::ws, name) && name == "mph-dispatch") {
+      return std::stoi(task.path().filename().string());
+    }
   }
+  Require(false, "the host has a dispatch thread");
 
-  return last;
+  return -1;
 }
 
 void WhatIsNotMarked() {

@@ -241,6 +241,45 @@ void AStopWithAFullVerdictRing() {
 
   tap::ok(answers >= ring.TicketsUpTo(cursor) && cursor < ring.Position() && ring.NowServing() == 0,
           "a stop leaves what has found no room to the next host");
+
+  FakeRing probe(1, "probe");
+
+  worker.Publish(ring);
+  worker.Serve(probe);
+  AwaitQuiet(worker, probe);
+  tap::ok(ring.ConsumerCursor() == cursor && ring.TakeVerdicts().empty(), "and when there is room, it is not this one that uses it");
+}
+
+void LateVerdictsThatFoundNoRoom() {
+  HostUnderTest host;
+  FakeWorker worker(100001);
+  FakeRing ring(0);
+
+  host.Load("pending", R"({"delayMs": 0})");
+  worker.Meet(host);
+  worker.Serve(ring);
+
+  constexpr size_t Packets = FakeRing::RingSize / sizeof(Mph::Layout::VerdictRecord) + 1000;
+  size_t written = 0;
+
+  Require(Until([&] {
+            while (written < Packets && ring.WritePacket(written + 1, static_cast<uint16_t>(written), 7, 0)) {
+              ++written;
+            }
+            worker.Publish(ring);
+
+            return written == Packets && ring.ConsumerCursor() == ring.Position();
+          }),
+          "pending packets need no room in the verdict ring");
+  worker.Stop(ring.Number());
+  worker.AwaitStopped(ring);
+  Require(ring.TakeVerdicts().size() < Packets, "the verdict ring had no room for all");
+
+  FakeRing probe(1, "probe");
+
+  worker.Serve(probe);
+  AwaitQuiet(worker, probe);
+  tap::ok(ring.TakeVerdicts().empty(), "late verdicts that have found no room until the stop are kept from the ring");
 }
 
 void LeavingWaitsForPendingVerdicts() {
@@ -306,6 +345,8 @@ void WhatAWorkerMayNotSay() {
 
     host.Load("accept-all");
     worker.Meet(host);
+    ring.WritePacket(1, 1);
+    ring.Publish();
     worker.OfferAndAwaitReady(ring);
     say(worker, ring);
 
@@ -377,6 +418,7 @@ int main() {
   AStopWaitsForPendingVerdicts();
   AStopDoesNotWaitForEver();
   AStopWithAFullVerdictRing();
+  LateVerdictsThatFoundNoRoom();
   LeavingWaitsForPendingVerdicts();
   WhatAWorkerMayNotSay();
   SkippedRecordsAreReadOver();
