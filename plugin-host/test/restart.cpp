@@ -336,7 +336,7 @@ void WhatAWorkerMayNotSay() {
                 }},
            Case{"stopped ring 5, which this host does not serve", [](auto&worker, auto&) { worker.Stop(5); }},
            Case{"stopped ring 0, which this host does not serve", [](auto&worker, auto&ring) { worker.Stop(ring.Number()); }},
-           Case{"is to be read from position 8", [](auto&worker, auto&ring) { worker.Start(ring.Number(), 8, {}); }},
+           Case{"is to be read from position 1048576", [](auto&worker, auto&ring) { worker.Start(ring.Number(), 1048576, {}); }},
            Case{"is to be read from position 4", [](auto&worker, auto&ring) { worker.Start(ring.Number(), 4, {}); }},
        }) {
     HostUnderTest host;
