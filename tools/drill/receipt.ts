@@ -7,7 +7,7 @@ import type { Scenario } from './scenarios.ts';
 /** One death, as the drill brought it about. */
 export type DrillEvent = {
 	readonly scenario: Scenario;
-	/** Packets that the worker held when it lost the host. */
+	/** Packets that the worker held for the host as it went, or that the plugin had in hand; a short deadline may come before the end. */
 	readonly held: number;
 	/** CLOCK_MONOTONIC: when the host went, and when the next one had answered its first packets. */
 	readonly atNs: number;
@@ -19,8 +19,10 @@ export type WorkerFigures = {
 	readonly accepted: number;
 	readonly dropped: number;
 	readonly policyAccepted: number;
-	/** Of these: because the deadline passed. */
+	/** Of these: because the deadline passed, because no host was there, because there was no room. */
 	readonly timeoutAccepted: number;
+	readonly absentAccepted: number;
+	readonly overflowAccepted: number;
 	readonly policyDropped: number;
 	readonly holdMaxMs: number;
 };
@@ -60,7 +62,13 @@ export type Receipt = {
 	readonly received: number;
 	readonly dropped: number;
 	readonly policyAccepted: number;
+	/** Of these. */
+	readonly timeoutAccepted: number;
+	readonly absentAccepted: number;
+	readonly overflowAccepted: number;
 	readonly policyDropped: number;
+	/** Deaths that the library reported; more than kills: hosts went that the drill had not ended. */
+	readonly deaths: number;
 	readonly heldAtKill: { readonly min: number; readonly max: number };
 	readonly holdMaxMs: number;
 	readonly scenarios: Readonly<Partial<Record<Scenario, number>>>;
@@ -89,7 +97,9 @@ export function makeReceipt(measured: Measured, terms: Terms): Receipt {
 		received: arrivals.distinct,
 		dropped: worker.dropped,
 		policyAccepted: worker.policyAccepted,
+		...{ timeoutAccepted: worker.timeoutAccepted, absentAccepted: worker.absentAccepted, overflowAccepted: worker.overflowAccepted },
 		policyDropped: worker.policyDropped,
+		deaths: measured.deaths,
 		heldAtKill: { min: held.length > 0 ? Math.min(...held) : 0, max: Math.max(0, ...held) },
 		holdMaxMs: oneDecimal(worker.holdMaxMs),
 		scenarios: countsOf(events),

@@ -9,8 +9,8 @@ import { mediaCodecs } from '../demo/topology.ts';
 import type { DrillOptions } from './options.ts';
 import type { WorkerFigures } from './receipt.ts';
 
-/** Enough for a host, and soon eaten. */
-const memoryLimit = 128 * 1024 * 1024;
+/** Enough for a host, and eaten before that is taken for a hang. */
+const memoryLimit = 48 * 1024 * 1024;
 
 export type Stage = {
 	readonly router: types.Router;
@@ -87,7 +87,8 @@ function stageOf({ router, worker, plugin, filter, standby, close }: Parts): Sta
 			const stats = await filter.getStats();
 
 			return {
-				...{ accepted: stats.accepted, dropped: stats.dropped, timeoutAccepted: stats.timeoutAccepted },
+				...{ accepted: stats.accepted, dropped: stats.dropped },
+				...{ timeoutAccepted: stats.timeoutAccepted, absentAccepted: stats.absentAccepted, overflowAccepted: stats.overflowAccepted },
 				policyAccepted: stats.timeoutAccepted + stats.absentAccepted + stats.overflowAccepted,
 				policyDropped: stats.timeoutDropped + stats.absentDropped + stats.overflowDropped,
 				holdMaxMs: stats.holdMicros.max / 1000,

@@ -28,9 +28,9 @@ export function strikeByOrder(orders: Orders): Striker {
 
 		orders.give(scenario);
 
-		const { pid, atNs } = await until('an order that is followed', poll, async () => orders.followed());
+		const { pid, inHand } = await until('an order that is followed', poll, async () => orders.followed());
 		const signal = signals[scenario];
-		const killedAtNs = signal === undefined ? atNs : monotonicNs();
+		const killedAtNs = signal === undefined ? undefined : monotonicNs();
 
 		if (signal !== undefined) {
 			send(pid, signal);
@@ -45,7 +45,7 @@ export function strikeByOrder(orders: Orders): Striker {
 
 		stoppedPid = undefined;
 
-		return { scenario, held, pid, nextPid: next.pid, atNs: killedAtNs, servedAtNs: next.sinceNs };
+		return { scenario, held: Math.max(held, inHand), pid, nextPid: next.pid, atNs: killedAtNs ?? orders.followed()!.atNs, servedAtNs: next.sinceNs };
 	};
 }
 
@@ -58,10 +58,12 @@ export const strikeFromOutside: Striker = async (stage, scenario) => {
 
 	let atNs = monotonicNs();
 
-	await until('a packet that waits for the stopped host', poll, async () => ((await stage.counters()).held > 0 ? true : undefined));
-
 	// The stopped host gave its last verdict long ago, as far as the worker is concerned.
-	const { verdicts } = await stage.counters();
+	const { verdicts, held: waiting } = await until('a packet that waits for the stopped host', poll, async () => {
+		const counters = await stage.counters();
+
+		return counters.held > 0 ? counters : undefined;
+	});
 
 	if (scenario !== 'stop') {
 		atNs = monotonicNs();
@@ -80,7 +82,7 @@ export const strikeFromOutside: Striker = async (stage, scenario) => {
 
 	stoppedPid = undefined;
 
-	return { scenario, held, pid, nextPid, atNs, servedAtNs };
+	return { scenario, held: Math.max(held, waiting), pid, nextPid, atNs, servedAtNs };
 };
 
 function send(pid: number, signal: NodeJS.Signals): void {

@@ -134,6 +134,8 @@ class Drill {
         for (std::atomic<uint64_t> turns{0};; turns.fetch_add(1, std::memory_order_relaxed)) {
         }
       case Order::OutOfMemory:
+        // Again when there is none left: this host may not live to see it.
+        Tell();
         EatMemory();
       case Order::Exit:
         Tell();
