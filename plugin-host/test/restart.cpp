@@ -19,6 +19,7 @@
 #include <csignal>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "tap.hpp"
 
@@ -327,18 +328,20 @@ void WhatAWorkerMayNotSay() {
     std::function<void(FakeWorker&, FakeRing&)> say;
   };
 
-  for (const auto& [part, say] : {
-           Case{"started ring 5, which is none that it has offered", [](auto&worker, auto&) { worker.Start(5, 0, {}); }},
-           Case{"started ring 0, which is served already",
-                [](auto&worker, auto&ring) {
-                  worker.Start(ring);
-                  worker.Start(ring);
-                }},
-           Case{"stopped ring 5, which this host does not serve", [](auto&worker, auto&) { worker.Stop(5); }},
-           Case{"stopped ring 0, which this host does not serve", [](auto&worker, auto&ring) { worker.Stop(ring.Number()); }},
-           Case{"is to be read from position 1048576", [](auto&worker, auto&ring) { worker.Start(ring.Number(), 1048576, {}); }},
-           Case{"is to be read from position 4", [](auto&worker, auto&ring) { worker.Start(ring.Number(), 4, {}); }},
-       }) {
+  const std::vector<Case> cases{
+      {"started ring 5, which is none that it has offered", [](FakeWorker& worker, FakeRing&) { worker.Start(5, 0, {}); }},
+      {"started ring 0, which is served already",
+       [](FakeWorker& worker, FakeRing& ring) {
+         worker.Start(ring);
+         worker.Start(ring);
+       }},
+      {"stopped ring 5, which this host does not serve", [](FakeWorker& worker, FakeRing&) { worker.Stop(5); }},
+      {"stopped ring 0, which this host does not serve", [](FakeWorker& worker, FakeRing& ring) { worker.Stop(ring.Number()); }},
+      {"is to be read from position 1048576", [](FakeWorker& worker, FakeRing& ring) { worker.Start(ring.Number(), 1048576, {}); }},
+      {"is to be read from position 4", [](FakeWorker& worker, FakeRing& ring) { worker.Start(ring.Number(), 4, {}); }},
+  };
+
+  for (const auto& [part, say] : cases) {
     HostUnderTest host;
     FakeWorker worker(100001);
     FakeRing ring(0);
