@@ -126,14 +126,20 @@ export function encodeFrame<T extends OutgoingType>(id: number, type: T, fields:
 	const builder = new flatbuffers.Builder(256);
 	const body = encoders[type](builder, fields);
 
-	Envelope.finishSizePrefixedEnvelopeBuffer(builder, Envelope.createEnvelope(builder, id, 0, Body[type], body));
+	// A size prefix of the builder's own would be inside of what is aligned, and 64-bit fields would stand four bytes off for the reader.
+	Envelope.finishEnvelopeBuffer(builder, Envelope.createEnvelope(builder, id, 0, Body[type], body));
 
-	const frame = builder.asUint8Array();
-	const length = frame.length - lengthPrefixBytes;
+	const table = builder.asUint8Array();
+	const length = table.length;
 
 	if (length > Limit.MaxFrameBytes) {
 		throw new ProtocolError('MPH_ERR_PROTOCOL', `a ${type} of ${length} bytes cannot be sent; at most ${Limit.MaxFrameBytes} are allowed`);
 	}
+
+	const frame = new Uint8Array(lengthPrefixBytes + length);
+
+	new DataView(frame.buffer).setUint32(0, length, true);
+	frame.set(table, lengthPrefixBytes);
 
 	return frame;
 }

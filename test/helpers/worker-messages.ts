@@ -97,9 +97,15 @@ export const stats = (id: number, verdicts: ReadonlyMap<string, number>): Uint8A
 export function frameOf(id: number, type: Body, build: Build): Uint8Array {
 	const builder = new flatbuffers.Builder();
 
-	Envelope.finishSizePrefixedEnvelopeBuffer(builder, Envelope.createEnvelope(builder, id, 0, type, build(builder)));
+	Envelope.finishEnvelopeBuffer(builder, Envelope.createEnvelope(builder, id, 0, type, build(builder)));
 
-	return builder.asUint8Array();
+	const table = builder.asUint8Array();
+	const frame = Buffer.alloc(4 + table.length);
+
+	frame.writeUInt32LE(table.length, 0);
+	frame.set(table, 4);
+
+	return frame;
 }
 
 function readBody<T extends object>(request: Request, table: T): T {
