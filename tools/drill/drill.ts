@@ -85,7 +85,7 @@ async function runIn(dir: string, options: DrillOptions, children: Children, not
 		const arrivals = await readArrivals(log, paths, options, strikes);
 		const ours = report.streams.filter(({ ssrc }) => paths.some(({ receivedSsrc }) => receivedSsrc === ssrc));
 		const sumOf = (field: 'lost' | 'duplicates' | 'reordered'): number => ours.reduce((sum, stream) => sum + stream[field], 0);
-		const deaths = stage.deaths();
+		const uncalledFor = stage.crashes.filter(({ pid }) => !strikes.some((strike) => strike.pid === pid));
 
 		return {
 			measured: {
@@ -95,12 +95,12 @@ async function runIn(dir: string, options: DrillOptions, children: Children, not
 				numbers: { gaps: sumOf('lost'), duplicates: sumOf('duplicates'), reordered: sumOf('reordered') },
 				worker,
 				events: strikes,
-				deaths,
+				deaths: stage.crashes.length,
 			},
 			remarks: [
 				...(sent.stalledMs > 0 ? [`rtp-send was not run for ${sent.stalledMs.toFixed(0)} ms and left out what was due then`] : []),
 				...(report.kernelDrops > 0 ? [`${report.kernelDrops} packets were dropped by the kernel because the receiver was too slow`] : []),
-				...(deaths > strikes.length ? [`${deaths - strikes.length} hosts went that the drill had not ended`] : []),
+				...uncalledFor.map(({ pid, reason }) => `the drill had not ended host ${pid}, which ${reason}`),
 			],
 		};
 	});

@@ -21,7 +21,8 @@ export type Stage = {
 	readonly counters: () => Promise<{ readonly verdicts: number; readonly held: number }>;
 	/** Resolves at the next death of a host that served. */
 	readonly nextCrash: () => Promise<HostCrash>;
-	readonly deaths: () => number;
+	/** All deaths of hosts that served. */
+	readonly crashes: readonly HostCrash[];
 	readonly workerFigures: () => Promise<WorkerFigures>;
 	/** Set when the worker dies, which no drill survives. */
 	readonly workerDied: () => Error | undefined;
@@ -39,6 +40,10 @@ export async function openStage(options: DrillOptions, plugin: { readonly file: 
 	try {
 		const router = await worker.createRouter({ mediaCodecs });
 		const { standby, hangMs, deadlineMs, onAbsent } = options;
+
+		// Room for all that waits while a hang is noticed.
+		await pluginHost.configureRouter(router, { packetRingSize: 16 * 1024 * 1024, verdictRingSize: 1024 * 1024 });
+
 		// Poison would be the user's own business; the drill's plugin takes an order back before it follows it.
 		const made = await pluginHost.createPlugin({ ...plugin, standby, hangMs, ...(options.plugin ? {} : { memoryLimit }) });
 		// Before there are producers, so that no packet goes by unseen.
@@ -61,10 +66,10 @@ type Parts = {
 };
 
 function stageOf({ router, worker, plugin, filter, standby, close }: Parts): Stage {
-	let deaths = 0;
+	const crashes: HostCrash[] = [];
 	let workerDied: Error | undefined;
 
-	plugin.on('crash', () => ++deaths);
+	plugin.on('crash', (crash) => crashes.push(crash));
 	worker.on('died', (error) => (workerDied = error));
 
 	return {
@@ -82,7 +87,7 @@ function stageOf({ router, worker, plugin, filter, standby, close }: Parts): Sta
 			return { verdicts: accepted + dropped, held };
 		},
 		nextCrash: () => new Promise((resolve) => plugin.once('crash', resolve)),
-		deaths: () => deaths,
+		crashes,
 		async workerFigures() {
 			const stats = await filter.getStats();
 
