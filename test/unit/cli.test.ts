@@ -58,7 +58,7 @@ t.test("a drill's options", async (t) => {
 
 	t.match(parseDrillOptions(args.split(' ')), {
 		...{ kills: 5, minutes: 0.5, standby: true, onAbsent: 'drop', packetsPerSecond: 3000, scenarios: ['kill', 'loop'], seed: 7 },
-		...{ browser: true, json: true, hangMs: 100 },
+		...{ browser: true, json: true, deadlineMs: 20, hangMs: 100 },
 	});
 	t.match(parseDrillOptions(['--minutes', '2']), { kills: undefined, minutes: 2 });
 });
