@@ -82,6 +82,8 @@ namespace PluginHost
 		// Others.
 		Phase phase{ Phase::OFFERED };
 		Progress lastProgress;
+		// Its packet cursor as it was started: until that changes it says nothing. Of a host that has served before it is an old one.
+		uint64_t cursorAtStart{ 0 };
 
 	private:
 		// Mapped read-only here.

@@ -138,6 +138,7 @@ namespace PluginHost
 		void OnPromptWait(bool answered)
 		{
 			this->promptness.OnWaited(answered);
+			this->recordsSinceBell |= answered;
 		}
 		/**
 		 * Whether the host published in any ring since the last drain.
@@ -159,6 +160,7 @@ namespace PluginHost
 	private:
 		void WatchProcess();
 		void MarkReady(uint32_t ring);
+		void JudgeBell();
 
 	private:
 		// Passed by argument.
@@ -187,7 +189,8 @@ namespace PluginHost
 		// Of what was published, anything.
 		bool awaitsVerdict{ false };
 		BackOff promptness;
-		bool newsSinceDoorbell{ true };
+		bool bellRung{ false };
+		bool recordsSinceBell{ true };
 		// In a row.
 		uint32_t idleDoorbells{ 0 };
 		uint32_t strikes{ 0 };

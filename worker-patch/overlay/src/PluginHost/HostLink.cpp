@@ -258,8 +258,6 @@ namespace PluginHost
 		this->watch.TakeChanged(
 		  [this](uint32_t first, uint32_t end)
 		  {
-			  this->newsSinceDoorbell = true;
-
 			  for (auto ring = first; ring < std::min<size_t>(end, this->rings.size()); ++ring)
 			  {
 				  MarkReady(ring);
@@ -274,7 +272,11 @@ namespace PluginHost
 			const auto ring = this->readyRings[i];
 			auto* place     = this->rings[ring];
 
-			if (place && place->DrainVerdicts(this, max) == max)
+			const auto drained = place ? place->DrainVerdicts(this, max) : 0;
+
+			this->recordsSinceBell |= drained != 0;
+
+			if (drained == max)
 			{
 				this->readyRings[kept++] = ring;
 			}
@@ -285,8 +287,35 @@ namespace PluginHost
 		}
 
 		this->readyRings.resize(kept);
+		JudgeBell();
 
 		return kept != 0;
+	}
+
+	/**
+	 * A sound host rings after it published. Its ring may come late, when something else had the worker drain already; one that rings
+	 * again and again without a record in between is not sound.
+	 */
+	void HostLink::JudgeBell()
+	{
+		if (!std::exchange(this->bellRung, false))
+		{
+			return;
+		}
+
+		if (std::exchange(this->recordsSinceBell, false))
+		{
+			this->idleDoorbells = 0;
+
+			return;
+		}
+
+		if (++this->idleDoorbells > MaxIdleDoorbells)
+		{
+			this->plugin->AddStrike(PluginStrike::IDLE_DOORBELL, this);
+			this->strikes = MaxStrikes + 1;
+			uv_poll_stop(this->uvDoorbell);
+		}
 	}
 
 	/**
@@ -315,23 +344,8 @@ namespace PluginHost
 			return;
 		}
 
-		// The drain itself is done before the loop blocks again.
-		if (this->newsSinceDoorbell || HasNews())
-		{
-			this->newsSinceDoorbell = false;
-			this->idleDoorbells     = 0;
-
-			return;
-		}
-
-		// A sound host rings after it published. Its ring may come late, when something else had the worker drain already; one that rings
-		// again and again for nothing is not sound.
-		if (++this->idleDoorbells > MaxIdleDoorbells)
-		{
-			this->plugin->AddStrike(PluginStrike::IDLE_DOORBELL, this);
-			this->strikes = MaxStrikes + 1;
-			uv_poll_stop(this->uvDoorbell);
-		}
+		// Drained, and judged, before the loop blocks again.
+		this->bellRung = true;
 	}
 
 	void HostLink::OnStrike(PluginStrike strike)

@@ -307,11 +307,12 @@ namespace PluginHost
 
 		const bool wasServed = this->state == State::SERVED;
 
-		epoch->phase        = Epoch::Phase::SERVING;
-		epoch->lastProgress = epoch->ReadProgress();
-		this->serving       = epoch;
-		this->state         = State::SERVED;
-		this->startedOnce   = true;
+		epoch->phase         = Epoch::Phase::SERVING;
+		epoch->lastProgress  = epoch->ReadProgress();
+		epoch->cursorAtStart = epoch->lastProgress.packetCursor;
+		this->serving        = epoch;
+		this->state          = State::SERVED;
+		this->startedOnce    = true;
 		++this->epochNumber;
 
 		// Of a host that serves again its verdict ring goes on.
@@ -732,7 +733,7 @@ namespace PluginHost
 		const auto cursor = this->serving->ReadPacketCursor();
 
 		// A host that has not moved yet.
-		if (cursor == 0)
+		if (cursor == this->serving->cursorAtStart)
 		{
 			return;
 		}
