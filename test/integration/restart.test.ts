@@ -266,11 +266,12 @@ t.test('an upgrade that hangs on its first packet is replaced by the old one', a
 t.test('quarantine after deaths in a row, and release() lifts it', async (t) => {
 	const { plugin, attachment, call } = await stage(t, { config: { n: 5, exitInFirst: 1 }, crashBudget: 2 }, { onAbsent: 'drop' });
 	const quarantine = nextEvent<HostQuarantine>(plugin, 'quarantine');
-	let sent = 0;
+	let [sent, crashes] = [0, 0];
 
+	plugin.on('crash', () => crashes++);
 	while (!plugin.quarantined) {
 		await call.send(++sent);
-		await until('a host, or none until further notice', () => attachment.active || plugin.quarantined);
+		await until('its crash, and a host or none until further notice', () => crashes === sent && (attachment.active || plugin.quarantined));
 	}
 	t.match(await quarantine, { deathsInRow: 2, error: { code: 'MPH_ERR_QUARANTINED' } });
 	t.equal(plugin.hostPid, undefined);
