@@ -108,8 +108,36 @@ static void testAgainstModel() {
   tap::comment(std::to_string(tried) + " places refused");
 }
 
+static std::vector<uint64_t> backFrom(const RecordWalk& walk, uint64_t position) {
+  std::vector<uint64_t> ends;
+  for (auto previous = walk.Previous(position); previous; previous = walk.Previous(*previous)) {
+    ends.push_back(*previous);
+  }
+  return ends;
+}
+
+static void testLookingBack() {
+  using Ends = std::vector<uint64_t>;
+  RecordWalk walk(1024);
+  tap::ok(walk.IsOutstanding(0) && !walk.IsOutstanding(8), "of a ring that nothing was pushed into only the beginning is outstanding");
+  walk.Push(24);
+  walk.Push(104);
+  walk.Push(112);
+  tap::ok(walk.IsOutstanding(24) && walk.IsOutstanding(112) && !walk.IsOutstanding(16) && !walk.IsOutstanding(120),
+          "ends of records are outstanding, places within and beyond are not");
+  tap::ok(backFrom(walk, 104) == Ends{24, 0}, "one can go back to the first record");
+  tap::ok(walk.Accept(104) && !walk.IsOutstanding(24) && walk.IsOutstanding(104), "what was read is outstanding no more");
+  tap::ok(backFrom(walk, 112) == Ends{104, 24, 0}, "and can be gone back to, as long as the ring holds it");
+  // 40 bytes of padding, then a record of 80.
+  walk.Push(984);
+  walk.Push(1024 + 80);
+  tap::ok(backFrom(walk, 1104) == Ends{1024, 984, 112, 104}, "back over the ring's end, as far as nothing was overwritten");
+  tap::ok(walk.Previous(24) == std::nullopt, "nothing is known of what was");
+}
+
 int main() {
   testRules();
+  testLookingBack();
   testPadding();
   testWholeRing();
   testAgainstModel();
