@@ -82,7 +82,7 @@ async function promoteIn(worker: SupervisedWorker, { pluginId, successor }: Repl
 	}
 }
 
-/** It has read a packet in each worker; or it lived for a while, and nothing waits for it where it has not. */
+/** Its plugin has dealt with a packet in each worker; or it lived for a while, and nothing waits for it where it has not. */
 async function passProbation(options: ReplacementOptions): Promise<void> {
 	const { pluginId, successor, hangMs, probationMs } = options;
 	const began = performance.now();
@@ -111,14 +111,16 @@ async function passProbation(options: ReplacementOptions): Promise<void> {
 	}
 }
 
-/** What a host counts it has handed to the plugin and got back. */
+/** Packets are counted when the plugin gets them: only a verdict, or a second batch, says that it came back from the first. */
 async function withoutProof(options: ReplacementOptions): Promise<readonly SupervisedWorker[]> {
 	const { successor, probationMs } = options;
 
 	try {
 		const instances = await successor.host.getStats(probationMs);
 
-		return openWorkers(options).filter((worker) => !instances.some(({ workerPid, packets }) => workerPid === worker.pid && packets > 0));
+		const proven = instances.filter(({ verdicts, batches }) => verdicts > 0 || batches > 1).map(({ workerPid }) => workerPid);
+
+		return openWorkers(options).filter(({ pid }) => !proven.includes(pid));
 	} catch {
 		// It is lost, or so busy that it does not answer: nothing is proved.
 		return openWorkers(options);

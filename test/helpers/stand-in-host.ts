@@ -33,8 +33,10 @@ export type StandInConfig = {
 	readonly refuse?: readonly number[];
 	/** Fails to load the plugin, and lives on. */
 	readonly failAtLoad?: string;
-	/** What it says it has read of each worker that it is connected to. */
+	/** Packets, batches and verdicts that it counts for each worker that it is connected to. */
 	readonly packets?: number;
+	/** Verdicts, if these are others. */
+	readonly verdicts?: number;
 	/** The state of its plugin, handed over for each worker as soon as it is connected. */
 	readonly snapshot?: string;
 	/** What its plugin calls itself. */
@@ -128,5 +130,8 @@ function instance(b: flatbuffers.Builder, workerPid: number): flatbuffers.Offset
 	const counters = InstanceStats.createCountersVector(b, [Counter.createCounter(b, b.createString('memory limit'), memoryLimit)]);
 	const reason = b.createString('it was told so');
 
-	return InstanceStats.createInstanceStats(b, workerPid, 0, BigInt(config.packets ?? 0), 0n, 0n, 0n, 0n, counters, placement, reason, 1n, 0, 2n, 3n);
+	const packets = BigInt(config.packets ?? 0);
+	const verdicts = BigInt(config.verdicts ?? packets);
+
+	return InstanceStats.createInstanceStats(b, workerPid, 0, packets, packets, verdicts, 0n, 0n, counters, placement, reason, 1n, 0, 2n, 3n);
 }

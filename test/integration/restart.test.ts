@@ -320,7 +320,7 @@ t.test('what a plugin has seen reaches its successor: a standby, a planned one a
 		await plugin.getStats();
 		await replace();
 		await call.send(++sent);
-		await until('it restored what was seen', async () => ((await restored()) ?? 0) >= sent - 1);
+		t.ok(await until('it restored what was seen', async () => ((await restored()) ?? 0) >= sent - 1));
 	}
 });
 

@@ -205,7 +205,26 @@ t.test('without packets it is trusted after a while, but not while something wai
 	t.not(supervisor.host!.pid, before);
 });
 
-t.test('a packet that it has read in each worker is proof enough', async (t) => {
+t.test('that its plugin was given a first batch proves nothing, a second one does', async (t) => {
+	for (const [packets, asks] of [
+		[1, 1],
+		[2, 0],
+	] as const) {
+		const staged = await stage(t, 1, {}, { packets, verdicts: 0 });
+		let asked = 0;
+
+		staged.workers[0]!.waitsFor = async () => (asked++, false);
+
+		const restarting = staged.supervisor.replace('restart()');
+
+		await warmSuccessor(staged);
+		await restarting;
+		t.equal(asked, asks);
+		staged.supervisor.stop();
+	}
+});
+
+t.test('a packet that it has dealt with in each worker is proof enough', async (t) => {
 	const staged = await stage(t, 2, { delays: { ...delays, probationMs: 60_000 } });
 	const restarting = staged.supervisor.replace('restart()');
 
