@@ -7,7 +7,7 @@ import type { types } from 'mediasoup';
 import type { Test } from 'tap';
 import t from 'tap';
 
-import type { Attachment, CodedError, HostCrash, HostRecovery, Plugin, PluginHost, PluginHostOptions } from '../../src/index.ts';
+import type { Attachment, CodedError, HostCrash, HostQuarantine, HostRecovery, Plugin, PluginHost, PluginHostOptions } from '../../src/index.ts';
 import { createPluginHost } from '../../src/index.ts';
 import { fixturePlugin } from '../helpers/binaries.ts';
 import { isGapless, mediaCodecs, openCall } from '../helpers/call.ts';
@@ -253,22 +253,22 @@ t.test('after many kills in a row every router of every worker is served again',
 	t.match((await plugin.getStats()).host, { starts: 11, deaths: 10 });
 });
 
-t.test('a plugin that crashes on every first packet is given up, and its policy applies', async (t) => {
+t.test('a plugin that crashes on every first packet is quarantined, and its policy applies', async (t) => {
 	const { pluginHost, router } = await stage(t);
 	const plugin = await pluginHost.createPlugin({ file: fixturePlugin('crash-on-nth'), config: { packet: 1 }, crashBudget: 3 });
 	const attachment = await plugin.attach({ router, mode: 'filter', deadlineMs: 5_000, onAbsent: 'accept' });
 	const call = await openCall(router);
-	const died = nextEvent<CodedError>(plugin, 'died');
+	const quarantine = nextEvent<HostQuarantine>(plugin, 'quarantine');
 	let sent = 0;
 
 	t.teardown(() => call.close());
-	while (!plugin.died) {
+	while (!plugin.quarantined) {
 		await call.send(++sent);
-		await until('the packet, and a host or none for good', () => call.received.length === sent && (attachment.active || plugin.died));
+		await until('the packet, and a host or none for good', () => call.received.length === sent && (attachment.active || plugin.quarantined));
 	}
-	t.match(await died, { code: 'MPH_ERR_HOST_DIED', message: /died 3 times in a row without doing any work/ });
+	t.match(await quarantine, { error: { code: 'MPH_ERR_QUARANTINED', message: /died 3 times in a row without doing any work/ } });
 	t.equal(plugin.hostPid, undefined);
-	await t.rejects(plugin.attach({ router }), { code: 'MPH_ERR_HOST_DIED' });
+	await t.rejects(plugin.attach({ router }), { code: 'MPH_ERR_QUARANTINED' });
 
 	await call.sendRange(sent + 1, sent + 20);
 	await until('20 more packets', () => call.received.length === sent + 20);
