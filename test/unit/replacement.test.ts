@@ -111,7 +111,7 @@ t.test('a standby is replaced along with it, afterwards', async (t) => {
 	await upgrading;
 	await until('the end of both', () => !isAlive(old) && !isAlive(standby));
 
-	const next = await until('a new standby', () => supervisor.livingPids.find((other) => other !== pid));
+	const next = await until('a new standby', () => supervisor.livingPids.find((other) => ![pid, old, standby].includes(other)));
 
 	say(supervisor, workers[0]!, next, HostPhase.Warm);
 	t.equal(supervisor.runOf(next)!.code.file, '/plugins/other.so');
