@@ -282,7 +282,9 @@ namespace PluginHost
 
 		static constexpr uint64_t NsPerMs{ 1000000 };
 
-		const auto stalledNs = this->serving->CountStalled(hasWork && !hasMoved, elapsedNs);
+		// One look alone, after the machine was suspended, is no hang.
+		const auto countedNs = std::min(elapsedNs, this->hangMs * NsPerMs / 2);
+		const auto stalledNs = this->serving->CountStalled(hasWork && !hasMoved, countedNs);
 
 		// Closing deletes the link.
 		if (stalledNs >= this->hangMs * NsPerMs)
