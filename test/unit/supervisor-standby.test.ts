@@ -104,8 +104,6 @@ t.test('when the active one dies the standby has taken over, nothing was down, a
 		await until('the change', () => supervisor.host?.pid === standby);
 		t.equal(supervisor.state, 'running', seenFirst);
 		if (seenFirst === 'by the system') {
-			// As a plugin does when one of its attachments is closed.
-			supervisor.served();
 			t.same(events, [], 'until the worker says that it is served nothing has recovered');
 			told();
 		}
@@ -135,6 +133,7 @@ t.test('the crash is reported with its signal though the standby serves long bef
 
 t.test('it has recovered when the last worker has promoted it, or is gone', async (t) => {
 	const { supervisor, workers, active, standby } = await stage(t, 3);
+	const crash = nextEvent(supervisor, 'crash');
 	const recovered = nextEvent<HostRecovery>(supervisor, 'recovered');
 	let hasRecovered = false;
 
@@ -145,6 +144,9 @@ t.test('it has recovered when the last worker has promoted it, or is gone', asyn
 		say(supervisor, worker, active, HostPhase.Gone, 'its connection ended');
 		say(supervisor, worker, standby, HostPhase.Serving);
 	}
+	// As a plugin does when one of its attachments is closed.
+	supervisor.served();
+	await crash;
 	await warmStandby(supervisor, workers, active);
 	t.notOk(hasRecovered);
 	workers[2]!.closed = true;
