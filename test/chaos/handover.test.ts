@@ -1,7 +1,7 @@
 // What passes from one host to the next, case by case: verdicts that were published last, packets that wait for a late answer, and what a worker
 // takes from nobody: verdicts of a host that does not serve, a cursor that lies in a record.
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import * as mediasoup from 'mediasoup';
@@ -47,21 +47,26 @@ t.test('verdicts that a host had published as it was killed count, although the 
 	const file = join(tempDir(), 'published');
 	const { worker, plugin, attachment, call } = await stage(t, 'rude', { config: { does: 'tell', file } });
 
-	await call.sendRange(1, 20);
-	await held(attachment, 20);
-
-	const { hostPid } = plugin;
-	const crash = nextEvent<HostCrash>(plugin, 'crash');
-
-	process.kill(worker.pid, 'SIGSTOP');
 	t.teardown(() => isAlive(worker.pid) && process.kill(worker.pid, 'SIGCONT'));
-	writeFileSync(`${file}.go`, '');
-	await until('20 published verdicts', () => existsSync(file) && Number(readFileSync(file, 'utf8')) === 20);
-	process.kill(hostPid!, 'SIGKILL');
-	await until('its end', () => !isAlive(hostPid!));
-	process.kill(worker.pid, 'SIGCONT');
-	await crash;
-	t.match(await attachment.getStats(), { dropped: 20, absentAccepted: 0, timeoutAccepted: 0, held: 0 });
+	// What the worker sees first when it goes on is not for us to say.
+	for (let round = 1; round <= 6; round++) {
+		await call.sendRange(20 * round - 19, 20 * round);
+		await held(attachment, 20);
+
+		const { hostPid } = plugin;
+		const recovered = nextEvent<HostRecovery>(plugin, 'recovered');
+
+		process.kill(worker.pid, 'SIGSTOP');
+		writeFileSync(`${file}.go`, '');
+		await until('20 published verdicts', () => existsSync(file) && Number(readFileSync(file, 'utf8')) === 20);
+		process.kill(hostPid!, 'SIGKILL');
+		await until('its end', () => !isAlive(hostPid!));
+		rmSync(file);
+		rmSync(`${file}.go`);
+		process.kill(worker.pid, 'SIGCONT');
+		await recovered;
+		t.match(await attachment.getStats(), { dropped: 20 * round, absentAccepted: 0, timeoutAccepted: 0, held: 0 });
+	}
 	t.same(call.received, []);
 });
 
