@@ -93,6 +93,22 @@ t.test('packets that wait for a late answer are answered by the next host, as pl
 	t.ok(isAscending(call.received) && isGapless(call.received));
 });
 
+t.test('a standby is promoted by the worker itself, and nothing is absent meanwhile', async (t) => {
+	const { plugin, attachment, call } = await stage(t, 'accept-all', { standby: true });
+	const standby = await until('a standby', () => plugin.standbyPid);
+	const recovered = nextEvent<HostRecovery>(plugin, 'recovered');
+
+	attachment.on('absent', () => t.fail('it was absent'));
+	await call.sendRange(1, 20);
+	await until('20 packets', () => call.received.length === 20);
+	process.kill(plugin.hostPid!, 'SIGKILL');
+	t.match(await recovered, { pid: standby, standby: true });
+	await call.sendRange(21, 40);
+	await until('20 more', () => call.received.length === 40);
+	t.match(await attachment.getStats(), { accepted: 40, absentAccepted: 0, timeoutAccepted: 0 });
+	t.match((await plugin.getStats()).workers, [{ promotions: 1, disconnects: 1 }]);
+});
+
 t.test('a host that is killed while a child has its socket is replaced at once', async (t) => {
 	// The twentieth packet of each host is its last one.
 	const { plugin, attachment, call } = await stage(t, 'crash-on-nth', { standby: true, config: { packet: 20, fork: 1, signal: 9 } });

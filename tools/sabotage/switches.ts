@@ -18,7 +18,6 @@ export type Switch = {
 };
 
 const tap = 'test/integration/tap.test.ts';
-const restart = 'test/integration/restart.test.ts';
 const handover = 'test/chaos/handover.test.ts';
 
 export const switches: readonly Switch[] = [
@@ -48,9 +47,9 @@ export const switches: readonly Switch[] = [
 		control: 'verdicts that a host had published as it was killed count, although the worker had no time for them before',
 	},
 	{
-		...{ name: 'SKIP_PROMOTION', in: 'worker', lacks: 'promotion by the worker itself', file: restart },
-		test: 'a standby takes over from a host that is killed: nothing lost, nothing unfiltered, nothing absent',
-		control: 'quarantine after deaths in a row, and release() lifts it',
+		...{ name: 'SKIP_PROMOTION', in: 'worker', lacks: 'promotion by the worker itself', file: handover },
+		test: 'a standby is promoted by the worker itself, and nothing is absent meanwhile',
+		control: 'verdicts that a host had published as it was killed count, although the worker had no time for them before',
 	},
 	{
 		...{ name: 'SKIP_REDELIVERED', in: 'worker', lacks: 'the mark on records that an earlier host may have seen', file: 'test/chaos/recorder.test.ts' },
