@@ -59,8 +59,8 @@ function judgeSound({ test, control }: Switch, { passed, failed }: TestRun): str
 	return bad !== undefined ? `"${bad}" fails without it, too` : missing !== undefined ? `there is no test "${missing}"` : undefined;
 }
 
-export function judgeSabotaged({ test, control, in: part, fatal }: Switch, { passed, failed }: TestRun): Pick<Outcome, 'wrong' | 'alsoRed'> {
-	const [first, ...others] = [...failed].filter((name) => !(fatal && name.startsWith('the worker died')));
+export function judgeSabotaged({ test, control, in: part, byChance, fatal }: Switch, { passed, failed }: TestRun): Pick<Outcome, 'wrong' | 'alsoRed'> {
+	const [first, ...others] = [...failed].filter((name) => name !== byChance && !(fatal && name.startsWith('the worker died')));
 	const wrong =
 		first === undefined
 			? passed.has(test)

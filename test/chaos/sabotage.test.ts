@@ -32,5 +32,6 @@ t.test('a switch that does nothing, does too much or breaks everything is notice
 	t.equal(wrongOf(['green'], ['the worker died', 'red']), '"the worker died" fails before it');
 	t.equal(wrongOf(['green'], ['the worker died', 'red'], { ...inWorker, fatal: true }), undefined);
 	t.equal(wrongOf(['green'], ['red', 'more'], { ...inWorker, in: 'host' }), undefined, 'a program goes on after what is named');
+	t.equal(wrongOf(['green'], ['more', 'red'], { ...inWorker, byChance: 'more' }), undefined);
 	t.equal(wrongOf(['green'], ['more', 'red'], { ...inWorker, in: 'host' }), '"more" fails before it');
 });
