@@ -22,12 +22,8 @@ const firstSequenceNumber = 65_000;
 
 t.setTimeout(300_000);
 
-for (const [who, kills] of [
-	['nobody kills', 0],
-	['is killed again and again', timesKilled],
-] as const) {
-	t.test(`a recorder that ${who} has every packet, in order, none twice`, (t) => record(t, kills));
-}
+t.test('a recorder that nobody kills has every packet, in order, none twice', (t) => record(t, 0));
+t.test('a recorder that is killed again and again has every packet, in order, none twice', (t) => record(t, timesKilled));
 
 async function record(t: Test, kills: number): Promise<void> {
 	const pluginHost = await createPluginHost({ mediasoup, timeoutMs: 60_000 });

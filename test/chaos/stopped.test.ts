@@ -165,11 +165,11 @@ t.test('a worker and a host that are stopped together and go on together have no
 	t.match((await plugin.getStats()).workers, [{ disconnects: 0 }]);
 });
 
-for (const [than, delayMs, counter] of [
-	['the deadline', 10 * deadlineMs, 'timeoutAccepted'],
-	['a hang takes', 2 * hangMs, 'accepted'],
+for (const [name, delayMs, counter] of [
+	['a plugin whose verdicts come later than the deadline, and that keeps reading, has not hung', 10 * deadlineMs, 'timeoutAccepted'],
+	['a plugin whose verdicts come later than a hang takes, and that keeps reading, has not hung', 2 * hangMs, 'accepted'],
 ] as const) {
-	t.test(`a plugin whose verdicts come later than ${than}, and that keeps reading, has not hung`, async (t) => {
+	t.test(name, async (t) => {
 		const { routers, plugin, attachment } = await stage(t, 'pending', { config: { delayMs } }, counter === 'accepted' ? { deadlineMs: 10_000 } : {});
 		const flow = await openFlow(t, { routers, packetsPerSecond: 200 });
 		const { hostPid } = plugin;
