@@ -25,7 +25,7 @@ export type FlowOptions = {
 };
 
 /** A packet as it came; times are of CLOCK_MONOTONIC. */
-export type Arrival = { readonly arrivedAtNs: number; readonly sentAtNs: number; readonly counter: number; readonly sequenceNumber: number };
+export type Arrival = { readonly arrivedAtNs: number; readonly sentAtNs: number; readonly counter: number };
 
 export type FlowReport = {
 	readonly sent: number;
@@ -43,7 +43,6 @@ export type FlowReport = {
 };
 
 export type Flow = {
-	readonly paths: readonly StreamPath[];
 	/** As of the last 50 ms. */
 	readonly receivedSoFar: () => number;
 	/** Stops sending and waits until nothing comes any more. */
@@ -72,7 +71,6 @@ export async function openFlow(t: Test, { routers, packetsPerSecond }: FlowOptio
 	const receivedSoFar = (): number => receiver.latest()?.packets ?? 0;
 
 	return {
-		paths,
 		receivedSoFar,
 		async stop() {
 			const sent = await sender.stop();
@@ -110,7 +108,6 @@ function reportOf(log: Buffer, paths: readonly StreamPath[], report: SenderRepor
 						arrivedAtNs: Number(log.readBigUInt64LE(at)),
 						sentAtNs: Number(log.readBigUInt64LE(at + 8)),
 						counter: Number(log.readBigUInt64LE(at + 16)),
-						sequenceNumber: log.readUInt16LE(at + 28),
 					});
 				}
 			}
