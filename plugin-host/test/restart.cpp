@@ -2,7 +2,7 @@
 // between a fake app and fake workers.
 //
 // Negative controls (`node tools/build-native.ts --define …`), and what goes red with each:
-//   MPH_SABOTAGE_CURSOR_BEFORE_VERDICTS  host-verdicts: "verdicts are published before the cursor that gives their packets back"
+//   MPH_SABOTAGE_CURSOR_BEFORE_VERDICTS  host-verdicts: "packets whose verdicts do not fit are not given back"
 //   MPH_SABOTAGE_IGNORE_OLDEST_TICKET    host-verdicts: "packets below the oldest live ticket are skipped"
 //   MPH_SABOTAGE_IGNORE_CAREFUL          host-crashes: "what is to be read with care is in hand alone"
 //   MPH_SABOTAGE_NO_NOW_SERVING          host-crashes: "NowServing tells which packet the plugin had in hand"
