@@ -38,6 +38,11 @@ export class CrashBudget {
 		return this.#deathsInRow < 2 ? 0 : Math.min(delayMs * 2 ** (this.#deathsInRow - 2), maxDelayMs);
 	}
 
+	/** What died so far says nothing about what comes next. */
+	reset(): void {
+		this.#deathsInRow = 0;
+	}
+
 	/** A host died, and whether it had worked is known by now. */
 	died(hadWorked: boolean): void {
 		this.#deathsInRow = hadWorked ? 0 : this.#deathsInRow + 1;

@@ -1,24 +1,48 @@
-// Hosts that are gone but not done with: a process may take a while to end (it may be writing a core dump), and the workers have yet to say
-// how many packets they held for it. Each is reported once; what does not end by itself is killed.
+// Hosts that nothing is expected of any more, but whose process may take a while to end (it may be writing a core dump): those told to end,
+// and lost ones. The death of one that served is reported once, when the workers have said how many packets they held for it.
 
 import type { HostCrash } from './crash-report.ts';
 import { CrashReport } from './crash-report.ts';
+import type { HostProcess } from './host-process.ts';
 import type { HostRun, SupervisedWorker } from './host-run.ts';
 
 /** Longer than a worker that is well takes to say how much it held. */
 const reportTimeoutMs = 1_000;
-export const lingerMs = 5_000;
+/** What has not ended by itself by then is killed. */
+const lingerMs = 5_000;
 
-export class LostHosts {
+export class DepartedHosts {
+	/** Those that are not reported. */
+	readonly #leaving = new Set<HostProcess>();
 	readonly #reports = new Map<HostRun, CrashReport>();
+	readonly #shutdownGraceMs: number;
 	readonly #onCrash: (crash: HostCrash) => void;
 
-	constructor(onCrash: (crash: HostCrash) => void) {
+	constructor(shutdownGraceMs: number, onCrash: (crash: HostCrash) => void) {
+		this.#shutdownGraceMs = shutdownGraceMs;
 		this.#onCrash = onCrash;
 	}
 
-	/** Resolves when it has been reported. */
-	add(run: HostRun): Promise<void> {
+	/** Tells it to end. */
+	dismiss(run: HostRun): void {
+		run.isLeaving = true;
+		run.host.shutdown(this.#shutdownGraceMs);
+		this.#leave(run.host);
+	}
+
+	/** It was lost, and there is nothing to report. */
+	abandon({ host }: HostRun): void {
+		host.killAfter(lingerMs);
+		this.#leave(host);
+	}
+
+	/** Resolves when the processes of those have ended, or should have. */
+	async left(): Promise<void> {
+		await Promise.all([...this.#leaving].map((host) => host.exitWithin(lingerMs + this.#shutdownGraceMs)));
+	}
+
+	/** It was lost as it served. Resolves when that has been reported. */
+	report(run: HostRun): Promise<void> {
 		const { host } = run;
 		const reported = Promise.withResolvers<void>();
 		const timer = setTimeout(() => report.flush(), reportTimeoutMs).unref();
@@ -67,9 +91,14 @@ export class LostHosts {
 	}
 
 	killAll(): void {
-		for (const { host } of this.#reports.keys()) {
+		for (const host of [...this.#leaving, ...[...this.#reports.keys()].map((run) => run.host)]) {
 			host.kill();
 		}
+	}
+
+	#leave(host: HostProcess): void {
+		this.#leaving.add(host);
+		void host.exited.then(() => this.#leaving.delete(host));
 	}
 
 	#forgetIfDone(run: HostRun): void {

@@ -5,32 +5,32 @@ import { randomBytes } from 'node:crypto';
 
 import { EnhancedEventEmitter } from 'mediasoup/extras';
 
-import type { Outgoing } from './control/outgoing.ts';
 import { HostDiedError } from './errors.ts';
-import { HostPhase } from './generated/control.js';
-import type { HostProcess, HostSnapshot } from './host-process.ts';
+import { HostPhase, Placement as PlacementCode } from './generated/control.js';
+import type { HostSnapshot } from './host-process.ts';
 import type { PluginCode, SupervisedWorker } from './host-run.ts';
 import { HostRun } from './host-run.ts';
 import type { LogLevel } from './logger.ts';
+import type { Placement } from './options.ts';
 import { Snapshots } from './snapshots.ts';
+import type { SupervisorDelays, SupervisorOptions } from './supervisor-types.ts';
 
-export type HostLauncherOptions = {
-	readonly pluginId: string;
-	readonly hangMs: number;
-	/** What every host is told along with what it runs. */
-	readonly load: Pick<Outgoing['LoadPlugin'], 'placement' | 'memoryLimit'>;
-	/** Starts a process; it may throw when the system has no room for one. */
-	readonly startHost: (file: string) => HostProcess;
+export type HostLauncherOptions = Pick<SupervisorOptions, 'pluginId' | 'hangMs' | 'placement' | 'memoryLimit' | 'startHost'> & {
+	readonly delays: SupervisorDelays;
 	/** Whether that host is the plugin's own as far as the app knows, and not one that only waits. */
 	readonly isActive: (run: HostRun) => boolean;
-	readonly retryDelayMs: number;
-	readonly maxRetryDelayMs: number;
 };
 
 export type HostLauncherEvents = {
 	/** It ended or hung up. */
 	lost: [HostRun];
 	log: [LogLevel, string];
+};
+
+const placementCodes: Readonly<Record<Placement, PlacementCode>> = {
+	auto: PlacementCode.Auto,
+	shared: PlacementCode.Shared,
+	isolated: PlacementCode.Isolated,
 };
 
 /** Runs that are lost, kept for questions that come late. */
@@ -61,7 +61,7 @@ export class HostLauncher extends EnhancedEventEmitter<HostLauncherEvents> {
 
 	/** Throws when there is not even a process. */
 	launch(code: PluginCode): HostRun {
-		const { pluginId, load, startHost } = this.#options;
+		const { pluginId, placement, memoryLimit, startHost } = this.#options;
 		const number = ++this.#starts;
 
 		// The workers answer while the process starts.
@@ -69,7 +69,7 @@ export class HostLauncher extends EnhancedEventEmitter<HostLauncherEvents> {
 		const host = startHost(code.file);
 		const run = new HostRun({
 			...{ number, host, code },
-			load: { ...load, pluginId, file: code.file, config: code.configJson },
+			load: { pluginId, placement: placementCodes[placement], memoryLimit, file: code.file, config: code.configJson },
 			snapshotsOf: (worker) => this.#snapshots.of(worker),
 		});
 
@@ -99,7 +99,7 @@ export class HostLauncher extends EnhancedEventEmitter<HostLauncherEvents> {
 		}
 		this.workers.add(worker);
 
-		const runs = this.#runs.filter((run) => !run.isLost && !run.isLeaving);
+		const runs = this.#runs.filter((run) => !run.isOver);
 
 		if (runs.length === 0) {
 			// It should know the plugin all the same.
@@ -135,18 +135,16 @@ export class HostLauncher extends EnhancedEventEmitter<HostLauncherEvents> {
 	}
 
 	/** Tries again for as long as both are there: calls of that worker depend on it. */
-	#connect(run: HostRun, worker: SupervisedWorker, token: Promise<string>, retryMs = this.#options.retryDelayMs): void {
-		const isOver = (): boolean => run.isLost || run.isLeaving;
-
+	#connect(run: HostRun, worker: SupervisedWorker, token: Promise<string>, retryMs = this.#options.delays.restartDelayMs): void {
 		run.connect(worker, token).catch((error: Error) => {
 			// With a lost host there is nothing to try.
-			if (isOver() || run.isOnTrial || error instanceof HostDiedError) {
+			if (run.isOver || run.isOnTrial || error instanceof HostDiedError) {
 				return;
 			}
 			this.emit('log', 'error', `${error.message}; trying again in ${retryMs} ms`);
 			setTimeout(() => {
-				if (!isOver() && this.workers.has(worker)) {
-					this.#connect(run, worker, this.#issueToken(worker), Math.min(retryMs * 2, this.#options.maxRetryDelayMs));
+				if (!run.isOver && this.workers.has(worker)) {
+					this.#connect(run, worker, this.#issueToken(worker), Math.min(retryMs * 2, this.#options.delays.maxRestartDelayMs));
 				}
 			}, retryMs).unref();
 		});
@@ -165,9 +163,9 @@ export class HostLauncher extends EnhancedEventEmitter<HostLauncherEvents> {
 	}
 
 	#keep(run: HostRun): void {
-		const lost = this.#runs.filter(({ isLost, isLeaving }) => isLost || isLeaving).slice(-keptRuns);
+		const kept = this.#runs.filter(({ isOver }) => isOver).slice(-keptRuns);
 
-		this.#runs = [...this.#runs.filter((other) => lost.includes(other) || !(other.isLost || other.isLeaving)), run];
+		this.#runs = [...this.#runs.filter((other) => !other.isOver || kept.includes(other)), run];
 	}
 
 	/** One that only waits has no state that is worth anything. */
@@ -180,7 +178,7 @@ export class HostLauncher extends EnhancedEventEmitter<HostLauncherEvents> {
 			return;
 		}
 		for (const other of this.#runs) {
-			if (other !== run && !other.isLost && !other.isLeaving && !other.servesIn(worker)) {
+			if (other !== run && !other.isOver && !other.servesIn(worker)) {
 				other.host.storeSnapshot(snapshot);
 			}
 		}

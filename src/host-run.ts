@@ -78,6 +78,11 @@ export class HostRun extends EnhancedEventEmitter<HostRunEvents> {
 		this.loaded.catch(() => {});
 	}
 
+	/** Nothing is tried with it any more. */
+	get isOver(): boolean {
+		return this.isLost || this.isLeaving;
+	}
+
 	/** Resolves when it is lost. */
 	get lost(): Promise<void> {
 		return this.#lost.promise;
@@ -128,6 +133,10 @@ export class HostRun extends EnhancedEventEmitter<HostRunEvents> {
 		return this.servesIn(worker) || (!this.isLost && this.phaseIn(worker) === HostPhase.Warm);
 	}
 
+	get isWarmEverywhere(): boolean {
+		return [...this.connected].every((worker) => worker.closed || this.isWarmIn(worker));
+	}
+
 	lose(reason: string): void {
 		this.isLost = true;
 		this.lostReason = reason;
@@ -140,11 +149,27 @@ export class HostRun extends EnhancedEventEmitter<HostRunEvents> {
 		return this.#connections.get(worker);
 	}
 
-	/** Why workers did not get it, when all that is known. */
-	async refusals(): Promise<unknown[]> {
-		const results = await Promise.allSettled(this.#connections.values());
+	/** Resolves when it has loaded the plugin and every worker has it; rejects with the first reason why not. */
+	async connectedEverywhere(): Promise<PluginIdentity> {
+		const identity = await this.loaded;
+		const [refusal] = await this.#refusals();
 
-		return results.filter((result) => result.status === 'rejected').map(({ reason }) => reason as unknown);
+		if (refusal !== undefined) {
+			throw refusal;
+		}
+
+		return identity;
+	}
+
+	/** Likewise, if it is of use to one worker at least. */
+	async connectedAnywhere(): Promise<void> {
+		await this.loaded;
+
+		const [refusal] = await this.#refusals();
+
+		if (refusal !== undefined && this.connected.size === 0) {
+			throw refusal;
+		}
 	}
 
 	/** Resolves when it is as `what` says; rejects when that takes too long or it is lost before. */
@@ -171,6 +196,13 @@ export class HostRun extends EnhancedEventEmitter<HostRunEvents> {
 			clearTimeout(timer);
 			this.off('change', look);
 		}
+	}
+
+	/** Why workers did not get it, when all that is known. */
+	async #refusals(): Promise<unknown[]> {
+		const results = await Promise.allSettled(this.#connections.values());
+
+		return results.filter((result) => result.status === 'rejected').map(({ reason }) => reason as unknown);
 	}
 
 	async #connect(worker: SupervisedWorker, token: Promise<string>): Promise<void> {

@@ -19,7 +19,7 @@ import { parseAttachOptions, parseUpgradeOptions } from './options.ts';
 import { checkPluginFile } from './plugin-file.ts';
 import type { PluginStats } from './stats.ts';
 import { pluginStatsOf, rssBytesOf } from './stats.ts';
-import type { HostQuarantine, HostRecovery, HostRestart, SupervisorState } from './supervisor.ts';
+import type { HostQuarantine, HostRecovery, HostRestart, SupervisorState } from './supervisor-types.ts';
 import { Supervisor } from './supervisor.ts';
 import type { Topology } from './topology.ts';
 import type { HostStateChange, PoisonFind, WorkerLink } from './worker-link.ts';

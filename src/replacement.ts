@@ -6,16 +6,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import type { PluginIdentity } from './host-process.ts';
 import type { HostRun, SupervisedWorker } from './host-run.ts';
+import type { SupervisorDelays, SupervisorOptions } from './supervisor-types.ts';
 
-export type ReplacementOptions = {
-	readonly pluginId: string;
+export type ReplacementOptions = Pick<SupervisorOptions, 'pluginId' | 'timeoutMs' | 'hangMs'> & {
+	readonly delays: SupervisorDelays;
 	readonly successor: HostRun;
 	/** Who is to serve again if it comes to nothing. */
 	readonly old: () => HostRun | undefined;
 	readonly workers: ReadonlySet<SupervisedWorker>;
-	readonly timeoutMs: number;
-	readonly hangMs: number;
-	readonly probationMs: number;
 };
 
 const lookEveryMs = 10;
@@ -29,12 +27,8 @@ export async function replaceHost(options: ReplacementOptions): Promise<PluginId
 	const { successor, timeoutMs } = options;
 
 	try {
-		const identity = await successor.loaded;
-		const [refusal] = await successor.refusals();
+		const identity = await successor.connectedEverywhere();
 
-		if (refusal !== undefined) {
-			throw refusal;
-		}
 		await successor.until('it was ready to take over', () => openWorkers(options).every((worker) => successor.isWarmIn(worker)), timeoutMs);
 		await promoteEverywhere(options);
 		await passProbation(options);
@@ -84,7 +78,8 @@ async function promoteIn(worker: SupervisedWorker, { pluginId, successor }: Repl
 
 /** Its plugin has dealt with a packet in each worker; or it lived for a while, and nothing waits for it where it has not. */
 async function passProbation(options: ReplacementOptions): Promise<void> {
-	const { pluginId, successor, hangMs, probationMs } = options;
+	const { pluginId, successor, hangMs } = options;
+	const { probationMs } = options.delays;
 	const began = performance.now();
 	const giveUpAfterMs = probationMs + hangMs + hangNoticeMs;
 
@@ -113,10 +108,10 @@ async function passProbation(options: ReplacementOptions): Promise<void> {
 
 /** Packets are counted when the plugin gets them: only a verdict, or a second batch, says that it came back from the first. */
 async function withoutProof(options: ReplacementOptions): Promise<readonly SupervisedWorker[]> {
-	const { successor, probationMs } = options;
+	const { successor, delays } = options;
 
 	try {
-		const instances = await successor.host.getStats(probationMs);
+		const instances = await successor.host.getStats(delays.probationMs);
 
 		const proven = instances.filter(({ verdicts, batches }) => verdicts > 0 || batches > 1).map(({ workerPid }) => workerPid);
 

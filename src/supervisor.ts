@@ -5,112 +5,27 @@ import { performance } from 'node:perf_hooks';
 
 import { EnhancedEventEmitter } from 'mediasoup/extras';
 
-import { CrashBudget } from './crash-budget.ts';
-import type { HostCrash } from './crash-report.ts';
-import { describeEnd } from './crash-report.ts';
+import type { CrashLoop } from './deaths.ts';
+import { Deaths } from './deaths.ts';
 import { defaults } from './defaults.ts';
-import { HostDiedError, InvalidStateError } from './errors.ts';
-import { HostPhase, Placement as PlacementCode } from './generated/control.js';
+import { DepartedHosts } from './departed-hosts.ts';
+import { InvalidStateError } from './errors.ts';
+import { HostPhase } from './generated/control.js';
 import { HostLauncher } from './host-launcher.ts';
 import type { HostProcess, PluginIdentity } from './host-process.ts';
 import type { HostRun, PluginCode, SupervisedWorker } from './host-run.ts';
-import { HostWork } from './host-work.ts';
-import type { LogLevel } from './logger.ts';
-import { LostHosts, lingerMs } from './lost-hosts.ts';
-import type { Placement } from './options.ts';
+import { Outage } from './outage.ts';
 import { replaceHost } from './replacement.ts';
+import type { PlannedCall, SupervisorEvents, SupervisorOptions, SupervisorState } from './supervisor-types.ts';
 import type { HostStateChange } from './worker-link.ts';
 
-/**
- * STOPPED → STARTING → RUNNING
- *              ▲  │       │ died
- *              │  │ died  ▼
- *              │  └──→ BACKOFF ──→ QUARANTINED, DIED
- *              └──────────┘              │ release()
- *              ▲─────────────────────────┘
- *
- * BACKOFF takes no time after the first fruitless death in a row; with a standby the next state after RUNNING is RUNNING. A first start that
- * fails, and stop(), lead to STOPPED.
- */
-export type SupervisorState = 'stopped' | 'starting' | 'running' | 'backoff' | 'quarantined' | 'died';
-
-export type SupervisorOptions = PluginCode & {
-	readonly pluginId: string;
-	readonly crashBudget: number;
-	readonly standby: boolean;
-	readonly hangMs: number;
-	readonly memoryLimit: number;
-	readonly placement: Placement;
-	readonly timeoutMs: number;
-	/** Starts a process; it may throw when the system has no room for one. */
-	readonly startHost: (file: string) => HostProcess;
-	readonly delays?: SupervisorDelays;
-};
-
-export type SupervisorDelays = {
-	readonly restartDelayMs: number;
-	readonly maxRestartDelayMs: number;
-	readonly progressAfterMs: number;
-	readonly probationMs: number;
-	readonly shutdownGraceMs: number;
-};
-
-export type HostRecovery = {
-	readonly pid: number;
-	/** From when the death was noticed until the next host served all that is attached. */
-	readonly downMs: number;
-	/** Whether it was ready before: then nothing was absent meanwhile. */
-	readonly standby: boolean;
-};
-
-export type HostRestart = {
-	readonly pid: number;
-	readonly previousPid: number | undefined;
-	readonly tookMs: number;
-};
-
-export type HostQuarantine = {
-	/** How the last host died. */
-	readonly error: HostDiedError;
-	readonly deathsInRow: number;
-};
-
-export type SupervisorEvents = {
-	/** What is the plugin's from now on. */
-	adopted: [PluginCode, PluginIdentity];
-	/** No host is there, as of now. */
-	down: [];
-	/** A host has loaded the plugin and is connected to the workers, or took over there. */
-	up: [];
-	crash: [HostCrash];
-	recovered: [HostRecovery];
-	restarted: [HostRestart];
-	/** A second host is ready to take over in every worker. */
-	standby: [{ readonly pid: number }];
-	quarantine: [HostQuarantine];
-	/** Given up. */
-	died: [HostDiedError];
-	log: [LogLevel, string];
-};
-
-export type PlannedCall = 'restart()' | 'upgrade()' | 'release()';
-
-const placementCodes: Readonly<Record<Placement, PlacementCode>> = {
-	auto: PlacementCode.Auto,
-	shared: PlacementCode.Shared,
-	isolated: PlacementCode.Isolated,
-};
-
 export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
-	readonly #options: SupervisorOptions;
-	readonly #delays: SupervisorDelays;
+	readonly #options: Required<SupervisorOptions>;
 	readonly #launcher: HostLauncher;
-	readonly #work: HostWork;
-	readonly #lostHosts = new LostHosts((crash) => this.#onCrash(crash));
-	/** Told to end. */
-	readonly #leaving = new Set<HostProcess>();
+	readonly #deaths: Deaths;
+	readonly #departed: DepartedHosts;
+	readonly #outage: Outage;
 	#code: PluginCode;
-	#budget: CrashBudget;
 	/** Why there is no host and none on its way. */
 	#end: 'stopped' | 'quarantined' | 'died' | undefined = 'stopped';
 	/** The one that serves, or will first. */
@@ -121,30 +36,20 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 	#call: PlannedCall | undefined;
 	#standbyIsDue = false;
 	#toldStandby: HostRun | undefined;
-	/** The one that the workers promoted when another one died. */
-	#promoted: HostRun | undefined;
-	#crashReported: Promise<void> = Promise.resolve();
-	#restartTimer: NodeJS.Timeout | undefined;
-	#downSince: number | undefined;
-	#deaths = 0;
-	#unjudgedDeaths = 0;
 
 	constructor(options: SupervisorOptions) {
 		super();
-		this.#options = options;
-		this.#delays = options.delays ?? defaults;
+		this.#options = { delays: defaults, ...options };
 		this.#code = options;
-		this.#budget = this.#freshBudget();
-		this.#work = new HostWork(options.pluginId, this.#delays.progressAfterMs);
-		this.#launcher = new HostLauncher({
-			...{ pluginId: options.pluginId, hangMs: options.hangMs, startHost: options.startHost },
-			load: { placement: placementCodes[options.placement], memoryLimit: options.memoryLimit },
-			isActive: (run) => run === this.#run,
-			retryDelayMs: this.#delays.restartDelayMs,
-			maxRetryDelayMs: this.#delays.maxRestartDelayMs,
-		});
+		this.#launcher = new HostLauncher({ ...this.#options, isActive: (run) => run === this.#run });
 		this.#launcher.on('log', (level, line) => this.emit('log', level, line));
 		this.#launcher.on('lost', (run) => this.#lose(run, ''));
+		this.#deaths = new Deaths({ ...this.#options, workers: this.#launcher.workers, isHostMissing: () => this.#isHostMissing });
+		this.#deaths.on('log', (level, line) => this.emit('log', level, line));
+		this.#deaths.on('start', () => this.#startMissing());
+		this.#deaths.on('crashloop', (loop) => this.#giveUp(loop));
+		this.#departed = new DepartedHosts(this.#options.delays.shutdownGraceMs, (crash) => this.#end !== 'stopped' && this.emit('crash', crash));
+		this.#outage = new Outage(this.#departed, (recovery) => this.#end !== 'stopped' && this.emit('recovered', recovery));
 	}
 
 	get state(): SupervisorState {
@@ -158,9 +63,7 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 
 	/** Undefined while there is none that could take over in every worker. */
 	get standbyHost(): HostProcess | undefined {
-		const run = this.#standby;
-
-		return run?.isUp && [...run.connected].every((worker) => worker.closed || run.isWarmIn(worker)) ? run.host : undefined;
+		return this.#standby?.isUp && this.#standby.isWarmEverywhere ? this.#standby.host : undefined;
 	}
 
 	get starts(): number {
@@ -168,7 +71,7 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 	}
 
 	get deaths(): number {
-		return this.#deaths;
+		return this.#deaths.count;
 	}
 
 	/** Of all processes that run now, on their way out or not. */
@@ -187,12 +90,7 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 			this.#launcher.workers.add(worker);
 		}
 
-		try {
-			await this.#tryOut(this.#code);
-		} catch (error) {
-			this.stop();
-			throw error;
-		}
+		await this.#tryOut(this.#code);
 	}
 
 	/** Connects the hosts to one more worker, now or as soon as there is one. */
@@ -203,9 +101,9 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 	}
 
 	removeWorker(worker: SupervisedWorker): void {
-		this.#work.forget(worker);
+		this.#deaths.forget(worker);
 		this.#launcher.removeWorker(worker);
-		this.#lostHosts.workerGone(worker);
+		this.#departed.workerGone(worker);
 		this.#look();
 	}
 
@@ -232,37 +130,13 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 			}
 			this.#lose(run, `worker ${worker.pid}: ${reason}`);
 		}
-		this.#lostHosts.heldBy(worker, hostPid, held);
+		this.#departed.heldBy(worker, hostPid, held);
 	}
 
 	/** To be called whenever all that is attached is being served. */
 	served(): void {
-		const run = this.#run;
-		const wasStandby = run !== undefined && this.#promoted === run;
-
-		// What a standby took over never was absent: that it is served again is for the workers to say.
-		if (!run?.isUp || this.#end || (wasStandby && !run.servesEverywhere)) {
-			return;
-		}
-
-		const now = performance.now();
-
-		run.servedAt ??= now;
-
-		if (this.#downSince === undefined) {
-			return;
-		}
-
-		const recovery = { pid: run.host.pid!, downMs: now - this.#downSince, standby: wasStandby };
-
-		this.#downSince = undefined;
-
-		// Nobody should hear of the recovery before the crash. A standby is faster than what is to be known of that.
-		if (wasStandby) {
-			void this.#crashReported.then(() => this.#end !== 'stopped' && this.emit('recovered', recovery));
-		} else {
-			this.#lostHosts.reportAll();
-			this.emit('recovered', recovery);
+		if (this.#run?.isUp && !this.#end) {
+			this.#outage.served(this.#run);
 		}
 	}
 
@@ -277,7 +151,7 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		this.#call = call;
 
 		try {
-			await (this.#run ? this.#replaceBy(code) : this.#startAnew(code));
+			await (this.#run ? this.#replaceBy(code) : this.#tryOut(code));
 		} catch (error) {
 			throw this.#end === 'stopped' ? new InvalidStateError('MPH_ERR_CLOSED', `${call}: the plugin was closed`, { cause: error }) : error;
 		} finally {
@@ -293,61 +167,44 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 
 		this.#end = 'stopped';
 		this.#run = this.#standby = undefined;
-		clearTimeout(this.#restartTimer);
+		this.#deaths.cancelStart();
 
 		for (const run of runs) {
 			run.isLeaving = true;
-			void released.finally(() => run.host.shutdown(this.#delays.shutdownGraceMs));
+			void released.finally(() => run.host.shutdown(this.#options.delays.shutdownGraceMs));
 		}
 		this.#successor?.lose('the plugin was closed');
-
-		for (const host of this.#leaving) {
-			host.kill();
-		}
-		this.#lostHosts.killAll();
+		this.#departed.killAll();
 	}
 
-	/** Starts a host as the one that serves. Nobody but the caller hears of it when that fails. */
+	/** Starts a host as the one that serves. Nobody but the caller hears of it when that fails, and all is as it was. */
 	async #tryOut(code: PluginCode): Promise<void> {
+		const before = this.#end;
+		let run: HostRun | undefined;
+
 		this.#end = undefined;
-
-		const run = this.#launcher.launch(code);
-
-		this.#run = run;
-		run.isOnTrial = true;
+		this.#deaths.cancelStart();
 
 		try {
-			const identity = await run.loaded;
-			const [refusal] = await run.refusals();
+			run = this.#run = this.#launcher.launch(code);
+			run.isOnTrial = true;
 
-			if (refusal !== undefined) {
-				throw refusal;
-			}
+			const identity = await run.connectedEverywhere();
+
 			if (this.#run !== run) {
 				throw run.host.diedError('as soon as it had started');
 			}
 			this.#adopt(code, identity);
 			this.#up(run);
 		} catch (error) {
+			if (run) {
+				run.isLost = true;
+				run.host.kill();
+			}
 			if (this.#run === run) {
 				this.#run = undefined;
 			}
-			run.isLost = true;
-			run.host.kill();
-			throw error;
-		}
-	}
-
-	/** Out of quarantine, or instead of waiting for the next try. */
-	async #startAnew(code: PluginCode): Promise<void> {
-		const before = this.#end;
-
-		clearTimeout(this.#restartTimer);
-
-		try {
-			await this.#tryOut(code);
-		} catch (error) {
-			if (this.#end !== 'stopped') {
+			if (this.state !== 'stopped') {
 				this.#end = before;
 			}
 			throw error;
@@ -358,9 +215,8 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		const began = performance.now();
 
 		// A worker has room for three.
-		await this.#departures();
+		await this.#departed.left();
 
-		const { pluginId, timeoutMs, hangMs } = this.#options;
 		const successor = this.#launcher.launch(code);
 		const previousPid = this.#run?.host.pid;
 
@@ -368,11 +224,8 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		successor.isOnTrial = true;
 
 		try {
-			const identity = await replaceHost({
-				...{ pluginId, successor, timeoutMs, hangMs, probationMs: this.#delays.probationMs },
-				workers: this.#launcher.workers,
-				old: () => this.#run,
-			});
+			const { workers } = this.#launcher;
+			const identity = await replaceHost({ ...this.#options, successor, workers, old: () => this.#run });
 
 			if (this.#end === 'stopped') {
 				throw successor.host.diedError('as it had taken over');
@@ -383,15 +236,12 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		} catch (error) {
 			this.#successor = undefined;
 
-			if (this.#end === 'stopped') {
-				throw error;
-			}
 			if (this.#run === successor) {
 				// It had taken over from one that died; there is no other one.
 				successor.host.kill();
 				this.#lose(successor, (error as Error).message);
-			} else {
-				this.#dismiss(successor);
+			} else if (this.#end !== 'stopped') {
+				this.#departed.dismiss(successor);
 			}
 			throw error;
 		}
@@ -399,14 +249,14 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 
 	#adopt(code: PluginCode, identity: PluginIdentity): void {
 		this.#code = code;
-		this.#budget = this.#freshBudget();
+		this.#deaths.startOver(code.file);
 		this.emit('adopted', code, identity);
 	}
 
 	#succeed(successor: HostRun): void {
 		for (const run of [this.#run, this.#standby]) {
 			if (run && run !== successor) {
-				this.#dismiss(run);
+				this.#departed.dismiss(run);
 			}
 		}
 		this.#end = this.#successor = this.#standby = undefined;
@@ -414,16 +264,9 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		this.#up(successor);
 	}
 
-	async #relaunch(): Promise<void> {
-		await this.#bringUp(() => (this.#run = this.#launcher.launch(this.#code)));
-	}
-
 	async #launchStandby(): Promise<void> {
-		if (this.#standbyIsDue) {
-			return;
-		}
 		this.#standbyIsDue = true;
-		await this.#departures();
+		await this.#departed.left();
 		this.#standbyIsDue = false;
 
 		if (this.#wantsStandby) {
@@ -436,21 +279,15 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 
 		try {
 			run = launch();
-			await run.loaded;
+			await run.connectedAnywhere();
 
-			const refusals = await run.refusals();
-
-			// Of use to one worker at least, or as good as dead.
-			if (refusals.length > 0 && run.connected.size === 0) {
-				throw refusals[0];
-			}
-			if (!run.isLost && !run.isLeaving) {
+			if (!run.isOver) {
 				this.#up(run);
 			}
 		} catch (error) {
 			if (!run) {
-				this.#died((error as Error).message, undefined, this.#run !== undefined);
-			} else if (!run.isLost && !run.isLeaving) {
+				this.#deaths.add(undefined, (error as Error).message, this.#run !== undefined);
+			} else if (!run.isOver) {
 				run.host.kill();
 				this.#lose(run, (error as Error).message);
 			}
@@ -475,10 +312,9 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 
 		// Whom the workers promote is for them to choose.
 		if (!this.#call && run && standby?.servesAnywhere && !run.servesAnywhere) {
-			this.#run = standby;
-			this.#standby = run;
+			[this.#run, this.#standby] = [standby, run];
 		}
-		if (this.#promoted === this.#run && this.#downSince !== undefined && this.#run?.isUp && this.#run.servesEverywhere) {
+		if (this.#run?.isUp && this.#outage.canEndBy(this.#run)) {
 			this.emit('up');
 		}
 		if (this.standbyHost && this.#standby !== this.#toldStandby) {
@@ -501,144 +337,63 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		if (run.isOnTrial && run !== this.#successor) {
 			this.#run = undefined;
 			run.host.kill();
-
-			return;
-		}
-		if (run === this.#run) {
+		} else if (run === this.#run) {
 			this.#loseActive(run);
 		} else if (run === this.#standby) {
 			this.#standby = undefined;
-			run.host.killAfter(lingerMs);
-			this.#leave(run.host);
+			this.#departed.abandon(run);
 			this.emit('log', 'warn', `the standby, host ${run.host.pid}, is gone${reason && ` (${reason})`}`);
-			this.#died(reason, run, true);
+			this.#deaths.add(run, reason, true);
 		}
 	}
 
 	#loseActive(run: HostRun): void {
 		const next = this.#standby ?? (this.#successor !== run ? this.#successor : undefined);
 
-		if (next === this.#standby) {
-			this.#standby = undefined;
-		}
-		this.#run = this.#promoted = next;
-		this.#crashReported = Promise.all([this.#crashReported, this.#lostHosts.add(run)]).then(() => {});
-		this.#downSince ??= performance.now();
+		this.#standby = undefined;
+		this.#run = next;
+		this.#outage.lost(run, next);
 
 		if (!next) {
 			this.emit('down');
 		}
-		this.#died(run.lostReason, run, false);
+		this.#deaths.add(run, run.lostReason, false);
 		this.#look();
-	}
-
-	/** Decides on the next start. Without `run` there was no process. */
-	#died(reason: string, run: HostRun | undefined, wasStandby: boolean): void {
-		const restartsAtOnce = this.#budget.allowsRestartAtOnce && this.#unjudgedDeaths === 0;
-		const hadWorked = wasStandby ? this.#work.hadWaited(run) : this.#work.wasDoneBy(run, this.#launcher.workers);
-		const judged = hadWorked.then((worked) => {
-			this.#unjudgedDeaths--;
-			this.#budget.died(worked);
-		});
-
-		this.#unjudgedDeaths++;
-		this.#deaths++;
-
-		if (restartsAtOnce) {
-			this.#startMissing();
-		} else {
-			void judged.then(() => this.#afterJudgement(reason, run));
-		}
-	}
-
-	#afterJudgement(reason: string, run: HostRun | undefined): void {
-		const { deathsInRow, delayMs, exhausted } = this.#budget;
-
-		if (this.#end || (this.#run && !this.#wantsStandby)) {
-			return;
-		}
-		if (exhausted) {
-			this.#giveUp(reason, run);
-		} else if (delayMs === 0) {
-			this.#startMissing();
-		} else {
-			this.emit('log', 'warn', `the host died ${deathsInRow} times in a row without doing any work; the next one starts in ${delayMs} ms`);
-			clearTimeout(this.#restartTimer);
-			this.#restartTimer = setTimeout(() => this.#startMissing(), delayMs).unref();
-		}
 	}
 
 	#startMissing(): void {
 		if (this.#end) {
 			return;
 		}
-		clearTimeout(this.#restartTimer);
+		this.#deaths.cancelStart();
 
 		if (!this.#run) {
-			void this.#relaunch();
-		} else if (this.#wantsStandby) {
+			void this.#bringUp(() => (this.#run = this.#launcher.launch(this.#code)));
+		} else if (this.#wantsStandby && !this.#standbyIsDue) {
 			void this.#launchStandby();
 		}
+	}
+
+	get #isHostMissing(): boolean {
+		return !this.#end && (!this.#run || this.#wantsStandby);
 	}
 
 	get #wantsStandby(): boolean {
 		return !this.#end && this.#options.standby && !this.#standby && !this.#call && this.#run?.isUp === true;
 	}
 
-	#giveUp(reason: string, run: HostRun | undefined): void {
-		const { deathsInRow } = this.#budget;
-		const last = run ? describeEnd(run.host.exit, reason) : reason;
-		const words = `the host of ${this.#code.file} died ${deathsInRow} times in a row without doing any work (last: ${last})`;
-
+	#giveUp({ deathsInRow, words, end, error }: CrashLoop): void {
 		if (this.#run) {
 			this.emit('log', 'error', `${words}; host ${this.#run.host.pid} serves on without a standby`);
 
 			return;
 		}
-		if (run?.host.pid === undefined) {
-			this.#end = 'died';
-			this.emit(
-				'died',
-				new HostDiedError('MPH_ERR_HOST_DIED', `${words}; the plugin is given up, and its attachments follow onAbsent until they are closed`),
-			);
+		this.#end = end;
+
+		if (end === 'died') {
+			this.emit('died', error);
 		} else {
-			this.#end = 'quarantined';
-			this.emit('quarantine', {
-				error: new HostDiedError(
-					'MPH_ERR_QUARANTINED',
-					`${words}; the plugin is quarantined, and its attachments follow onAbsent until release() is called`,
-				),
-				deathsInRow,
-			});
+			this.emit('quarantine', { error, deathsInRow });
 		}
-	}
-
-	#onCrash(crash: HostCrash): void {
-		if (this.#end !== 'stopped') {
-			this.emit('crash', crash);
-		}
-	}
-
-	#dismiss(run: HostRun): void {
-		run.isLeaving = true;
-		run.host.shutdown(this.#delays.shutdownGraceMs);
-		this.#leave(run.host);
-	}
-
-	#leave(host: HostProcess): void {
-		this.#leaving.add(host);
-		void host.exited.then(() => this.#leaving.delete(host));
-	}
-
-	async #departures(): Promise<void> {
-		await Promise.all([...this.#leaving].map((host) => host.exitWithin(lingerMs + this.#delays.shutdownGraceMs)));
-	}
-
-	#freshBudget(): CrashBudget {
-		return new CrashBudget({
-			deaths: this.#options.crashBudget,
-			delayMs: this.#delays.restartDelayMs,
-			maxDelayMs: this.#delays.maxRestartDelayMs,
-		});
 	}
 }

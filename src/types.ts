@@ -33,4 +33,4 @@ export type {
 	RingStats,
 	WorkerStats,
 } from './stats.ts';
-export type { HostQuarantine, HostRecovery, HostRestart, SupervisorState } from './supervisor.ts';
+export type { HostQuarantine, HostRecovery, HostRestart, SupervisorState } from './supervisor-types.ts';

@@ -5,7 +5,7 @@ import type { Test } from 'tap';
 import { HostPhase } from '../../src/generated/control.js';
 import { HostProcess } from '../../src/host-process.ts';
 import type { SupervisedWorker } from '../../src/host-run.ts';
-import type { SupervisorOptions } from '../../src/supervisor.ts';
+import type { SupervisorOptions } from '../../src/supervisor-types.ts';
 import { Supervisor } from '../../src/supervisor.ts';
 import { standInHost } from './processes.ts';
 import type { StandInConfig } from './stand-in-host.ts';

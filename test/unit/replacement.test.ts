@@ -5,7 +5,8 @@ import t from 'tap';
 
 import { HostPhase } from '../../src/generated/control.js';
 import { HostProcess } from '../../src/host-process.ts';
-import type { HostRestart, Supervisor, SupervisorOptions } from '../../src/supervisor.ts';
+import type { Supervisor } from '../../src/supervisor.ts';
+import type { HostRestart, SupervisorOptions } from '../../src/supervisor-types.ts';
 import { inTime, nextEvent } from '../helpers/events.ts';
 import { isAlive, standInHost } from '../helpers/processes.ts';
 import type { StandInConfig } from '../helpers/stand-in-host.ts';

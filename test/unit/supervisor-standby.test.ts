@@ -5,7 +5,8 @@ import t from 'tap';
 
 import type { HostCrash } from '../../src/crash-report.ts';
 import { HostPhase } from '../../src/generated/control.js';
-import type { HostRecovery, Supervisor, SupervisorOptions } from '../../src/supervisor.ts';
+import type { Supervisor } from '../../src/supervisor.ts';
+import type { HostRecovery, SupervisorOptions } from '../../src/supervisor-types.ts';
 import { inTime, nextEvent } from '../helpers/events.ts';
 import { isAlive } from '../helpers/processes.ts';
 import type { StandInConfig } from '../helpers/stand-in-host.ts';

@@ -6,7 +6,7 @@ import type { HostCrash } from '../../src/crash-report.ts';
 import { HostPhase, Placement } from '../../src/generated/control.js';
 import { HostProcess } from '../../src/host-process.ts';
 import type { PluginCode } from '../../src/host-run.ts';
-import type { HostQuarantine } from '../../src/supervisor.ts';
+import type { HostQuarantine } from '../../src/supervisor-types.ts';
 import { fixturePlugin, nativeHostBin } from '../helpers/binaries.ts';
 import { inTime, nextEvent } from '../helpers/events.ts';
 import { isAlive, standInHost } from '../helpers/processes.ts';
