@@ -1,7 +1,8 @@
 // Hosts that are replaced while calls go on, with the real worker and the real native host: as planned, by a standby, after a hang, and when a
 // packet is to blame. What counts is what receivers get.
 
-import { existsSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
 
 import * as mediasoup from 'mediasoup';
 import type { types } from 'mediasoup';
@@ -10,6 +11,7 @@ import t from 'tap';
 
 import type { AttachOptions, Attachment, HostCrash, HostQuarantine, HostRecovery, Plugin, PluginHost, PluginHostOptions, PluginOptions, PoisonReport } from '../../src/index.ts';
 import { createPluginHost } from '../../src/index.ts';
+import { findNativeHostBin } from '../../src/native-host-bin.ts';
 import { readCrashCapture } from '../../src/pcapng.ts';
 import { fixturePlugin } from '../helpers/binaries.ts';
 import type { Call } from '../helpers/call.ts';
@@ -315,7 +317,7 @@ t.test('what a plugin has seen reaches its successor: a standby, a planned one a
 	]) {
 		await call.sendRange(sent + 1, sent + 100);
 		sent += 100;
-		// Snapshots travel while verdicts do: the last one has arrived when a standby has been told of it.
+		// The last snapshot has arrived when what the host answers later has.
 		await until('all verdicts', async () => (await plugin.getStats()).attachments.reduce((sum, { accepted, dropped }) => sum + accepted + dropped, 0) >= sent);
 		await plugin.getStats();
 		await replace();
@@ -396,7 +398,20 @@ t.test('a plugin in a busy loop hangs, too', async (t) => {
 });
 
 t.test('a host of another user serves, and finds nothing of the app', { skip: process.getuid?.() !== 0 && 'only root may do that' }, async (t) => {
-	const staged = await stage(t, { standby: true }, {}, { hostUser: { uid: 65_534, gid: 65_534 } });
+	// The checkout may lie where that user cannot go.
+	const dir = tempDir();
+	const [hostBin, file] = [findNativeHostBin(undefined), fixturePlugin('sieve')].map((from) => {
+		const to = join(dir, basename(from));
+
+		copyFileSync(from, to);
+		chmodSync(to, 0o755);
+
+		return to;
+	}) as [string, string];
+
+	chmodSync(dir, 0o755);
+
+	const staged = await stage(t, { standby: true, file }, {}, { hostUser: { uid: 65_534, gid: 65_534 }, hostBin });
 	const { plugin, call } = staged;
 	const sender = sendSteadily(call);
 

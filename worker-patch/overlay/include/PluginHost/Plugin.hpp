@@ -71,9 +71,9 @@ namespace PluginHost
 		/**
 		 * Its connection ended; if it served, another one takes over at once.
 		 *
-		 * @param hung - It was cut off for that: what it had in hand is suspect.
+		 * @param reason - "hang…": it was cut off for that, and what it had in hand is suspect.
 		 */
-		void OnLinkGone(HostLink* link, bool hung);
+		void OnLinkGone(HostLink* link, const std::string& reason);
 		/**
 		 * Throws if a ring cannot be offered.
 		 */

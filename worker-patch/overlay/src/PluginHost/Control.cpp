@@ -283,13 +283,7 @@ namespace PluginHost
 
 		this->links.erase(it);
 
-		auto* plugin      = link->GetPlugin();
-		const bool served = plugin->GetServing() == link.get();
-		const auto held   = served ? this->registry.CountHeld(plugin) : 0;
-
-		plugin->CountDisconnect(held);
-		NotifyHostState(*link, Fbs::HostPhase::Gone, reason, held);
-		plugin->OnLinkGone(link.get(), reason.starts_with("hang"));
+		link->GetPlugin()->OnLinkGone(link.get(), reason);
 	}
 
 	void Control::HandleHello(ControlConnection* connection, const Fbs::Envelope* envelope)

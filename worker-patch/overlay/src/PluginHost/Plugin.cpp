@@ -74,16 +74,23 @@ namespace PluginHost
 		UpdatePhase(link);
 	}
 
-	void Plugin::OnLinkGone(HostLink* link, bool hung)
+	void Plugin::OnLinkGone(HostLink* link, const std::string& reason)
 	{
 		MS_TRACE();
 
+		const bool hung = reason.starts_with("hang");
+		const auto held = this->serving == link ? Control::GetRegistry().CountHeld(this) : 0;
+
 		std::erase(this->links, link);
 
+		// The controller hears what it died of, then that it is gone, then who takes over.
 		for (auto* place : this->places)
 		{
 			place->OnLinkGone(link, hung);
 		}
+
+		CountDisconnect(held);
+		Control::NotifyHostState(*link, Fbs::HostPhase::Gone, reason, held);
 
 		if (this->handover && this->handover->to == link)
 		{
