@@ -29,6 +29,9 @@ export type HostExit = {
 	readonly error?: Error;
 };
 
+/** How long the system may take to say how a host that is lost has ended; one that takes longer was cut off and lives. */
+export const exitTimeoutMs = 1_000;
+
 export type PluginIdentity = { readonly name: string; readonly version: string; readonly abiVersion: number };
 
 export type HostSnapshot = Incoming['Snapshot'];

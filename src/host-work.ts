@@ -3,12 +3,11 @@
 
 import { performance } from 'node:perf_hooks';
 
+import { exitTimeoutMs } from './host-process.ts';
 import type { HostRun, SupervisedWorker } from './host-run.ts';
 
 /** No crash of its own ends a process with one of these: somebody killed it. */
 const killSignals: readonly NodeJS.Signals[] = ['SIGKILL', 'SIGTERM', 'SIGHUP'];
-/** A process that takes longer to end is not dead, it was cut off. */
-const exitTimeoutMs = 1_000;
 
 export class HostWork {
 	readonly #pluginId: string;

@@ -11,7 +11,7 @@ import type { HostCrash } from './crash-report.ts';
 import type { HostDiedError } from './errors.ts';
 import { InvalidStateError, TimeoutError } from './errors.ts';
 import type { PluginIdentity } from './host-process.ts';
-import { HostProcess } from './host-process.ts';
+import { HostProcess, exitTimeoutMs } from './host-process.ts';
 import type { LogLevel, Logger } from './logger.ts';
 import type { PluginCode } from './host-run.ts';
 import type { AttachOptions, HostUser, Placement, PluginSettings, UpgradeOptions } from './options.ts';
@@ -96,8 +96,6 @@ export type PluginContext = {
 
 /** A host that hangs has no figures of its own to tell, and the worker's are what one wants then. */
 const hostStatsTimeoutMs = 1_000;
-/** How long the system may take to say how a host ended. */
-const exitTimeoutMs = 1_000;
 
 export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> extends EnhancedEventEmitter<PluginEvents> {
 	readonly #id = randomUUID();

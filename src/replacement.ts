@@ -5,6 +5,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { PluginIdentity } from './host-process.ts';
+import { exitTimeoutMs } from './host-process.ts';
 import type { HostRun, SupervisedWorker } from './host-run.ts';
 import type { SupervisorDelays, SupervisorOptions } from './supervisor-types.ts';
 
@@ -19,8 +20,6 @@ export type ReplacementOptions = Pick<SupervisorOptions, 'pluginId' | 'timeoutMs
 const lookEveryMs = 10;
 /** What a worker needs to notice a hang beyond the time that makes it one. */
 const hangNoticeMs = 1_000;
-/** How long the reason for its end may take to be known. */
-const exitTimeoutMs = 1_000;
 
 /** Resolves when the successor can be relied upon. */
 export async function replaceHost(options: ReplacementOptions): Promise<PluginIdentity> {

@@ -6,7 +6,6 @@
 #include <mph/shm/AtomicAt.hpp>
 #include <mph/shm/RingConsumer.hpp>
 #include <mph/shm/Segment.hpp>
-#include <optional>
 
 namespace PluginHost
 {

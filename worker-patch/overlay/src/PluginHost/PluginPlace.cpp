@@ -385,19 +385,14 @@ namespace PluginHost
 	{
 		MS_TRACE();
 
-		const auto it = std::ranges::find_if(
-		  this->epochs,
-		  [link](const std::unique_ptr<Epoch>& epoch)
-		  {
-			  return epoch->link == link;
-		  });
+		const auto* gone = FindEpoch(link);
 
-		if (it == this->epochs.end())
+		if (!gone)
 		{
 			return;
 		}
 
-		if (it->get() == this->serving)
+		if (gone == this->serving)
 		{
 			// What it had published counts: verdicts first, since the cursor that it published after them says that it answered.
 			// Bounded by what a ring can hold, for a host that hung up may still be writing.
@@ -411,7 +406,12 @@ namespace PluginHost
 			this->serving = nullptr;
 		}
 
-		this->epochs.erase(it);
+		std::erase_if(
+		  this->epochs,
+		  [gone](const std::unique_ptr<Epoch>& epoch)
+		  {
+			  return epoch.get() == gone;
+		  });
 	}
 
 	void PluginPlace::OnAbsent()
