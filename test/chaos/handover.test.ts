@@ -129,7 +129,7 @@ t.test('verdicts of a host that does not serve are ignored', async (t) => {
 	const file = join(tempDir(), 'answered');
 	const { plugin, attachment, call } = await stage(t, 'rude', { standby: true, config: { does: 'answer', file } });
 
-	await until('a standby', () => plugin.standbyPid);
+	writeFileSync(`${file}.go`, String(await until('a standby', () => plugin.standbyPid)));
 	await call.sendRange(1, 20);
 	await until('20 verdicts of the standby', () => existsSync(file) && Number(readFileSync(file, 'utf8')) === 20);
 	// The worker looks at all links in every turn of its loop, and this is one.
