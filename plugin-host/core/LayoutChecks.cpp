@@ -41,7 +41,7 @@ MPH_SAME_FIELD(ticket, ticket_);
 MPH_SAME_FIELD(received_at_ns, receivedAtNs_);
 MPH_SAME_FIELD(deadline_ns, deadlineNs_);
 MPH_SAME_FIELD(producer, producer_);
-MPH_SAME_FIELD(attachment, attachment_);
+MPH_SAME_FIELD(run, attachment_);
 MPH_SAME_FIELD(ssrc, ssrc_);
 MPH_SAME_FIELD(timestamp, timestamp_);
 MPH_SAME_FIELD(full_length, fullLength_);
@@ -58,7 +58,7 @@ MPH_SAME_FIELD(spatial_layer, spatialLayer_);
 MPH_SAME_FIELD(temporal_layer, temporalLayer_);
 MPH_SAME_FIELD(audio_level, audioLevel_);
 MPH_SAME_FIELD(reserved0, reserved0_);
-MPH_SAME_FIELD(reserved1, reserved1_);
+MPH_SAME_FIELD(members, members_);
 
 #define MPH_SAME_NUMBER(ours, theirs) static_assert(ours == static_cast<std::underlying_type_t<decltype(theirs)>>(theirs))
 

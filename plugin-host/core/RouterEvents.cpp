@@ -45,7 +45,7 @@ bool RouterEvents::Deliver(const Event& event, uint64_t atNs) {
     case EventType::AttachmentRemoved:
       RemoveAttachment(event.attachment(), atNs);
       return true;
-    case EventType::None:
+    default:
       break;
   }
 

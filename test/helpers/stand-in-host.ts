@@ -105,7 +105,7 @@ function answer(envelope: Envelope): void {
 			const stored = envelope.body(new StoreSnapshot()) as StoreSnapshot;
 			const line = `was given "${Buffer.from(stored.bytesArray()!).toString()}" of worker ${stored.workerPid()}, shard ${stored.shard()}`;
 
-			channel.write(frameOf(0, Body.Log, (b) => Log.createLog(b, LogLevel.Info, b.createString(line))));
+			channel.write(frameOf(0, Body.Log, (b) => Log.createLog(b, LogLevel.Info, b.createString(line), 0)));
 			break;
 		}
 		case Body.GetHostStats:
@@ -133,5 +133,5 @@ function instance(b: flatbuffers.Builder, workerPid: number): flatbuffers.Offset
 	const packets = BigInt(config.packets ?? 0);
 	const verdicts = BigInt(config.verdicts ?? packets);
 
-	return InstanceStats.createInstanceStats(b, workerPid, 0, packets, packets, verdicts, 0n, 0n, counters, placement, reason, 1n, 0, 2n, 3n);
+	return InstanceStats.createInstanceStats(b, workerPid, 0, packets, packets, verdicts, 0n, 0n, counters, placement, reason, 1n, 0, 2n, 3n, 0n, 0n, 0n, 0n, 0);
 }

@@ -64,7 +64,7 @@ export const poisonFound = (pluginId: string, routerId: string, hostPid: number,
 	);
 
 export const snapshot = (workerPid: number, shard: number, bytes: Uint8Array): Uint8Array =>
-	frameOf(0, Body.Snapshot, (b) => Snapshot.createSnapshot(b, workerPid, shard, Snapshot.createBytesVector(b, bytes)));
+	frameOf(0, Body.Snapshot, (b) => Snapshot.createSnapshot(b, workerPid, shard, Snapshot.createBytesVector(b, bytes), 0));
 
 /** Of plugins only how many verdicts they gave. */
 export const stats = (id: number, verdicts: ReadonlyMap<string, number>): Uint8Array =>

@@ -52,7 +52,7 @@ t.test('every option reaches the worker', async (t) => {
 	t.equal(sent.attachmentId(), attachment.id);
 	t.equal(sent.pluginId(), plugin.id);
 	t.equal(sent.routerId(), 'router-1');
-	t.equal(sent.producerId(), 'producer-1');
+	t.same([sent.targeted(), sent.producerIdsLength(), sent.producerIds(0)], [true, 1, 'producer-1']);
 	t.same([sent.audio(), sent.video(), sent.pipe()], [false, true, true]);
 	t.same([sent.mode(), sent.order(), sent.deadlineUs()], [Mode.Filter, -7, 250]);
 	t.same([sent.onTimeout(), sent.onAbsent(), sent.onOverflow()], [Policy.Drop, Policy.Accept, Policy.Drop]);
@@ -66,7 +66,7 @@ t.test('what is left out reaches the worker as the defaults say', async (t) => {
 
 	const sent = readAttach(worker.requestsOf(Body.Attach)[0]!);
 
-	t.equal(sent.producerId(), null);
+	t.same([sent.targeted(), sent.producerIdsLength()], [false, 0]);
 	t.same([sent.audio(), sent.video(), sent.pipe()], [true, true, false]);
 	t.same([sent.mode(), sent.order(), sent.deadlineUs()], [Mode.Observe, 0, 10_000]);
 	t.same([sent.onTimeout(), sent.onAbsent(), sent.onOverflow()], [Policy.Accept, Policy.Accept, Policy.Accept]);

@@ -89,14 +89,14 @@ void Replay::TellState() {
   std::set<uint32_t> attachments;
 
   for (const auto* packet : packets_.All()) {
-    if (attachments.insert(packet->attachment).second) {
+    if (attachments.insert(packet->run).second) {
       flatbuffers::FlatBufferBuilder builder;
-      const auto id = "attachment-" + std::to_string(packet->attachment);
+      const auto id = "attachment-" + std::to_string(packet->run);
       const auto mode = packet->ticket == 0 ? Mph::Control::Mode::Observe : Mph::Control::Mode::Filter;
 
       Deliver(events_, builder,
               Mph::Control::CreateEventDirect(builder, EventType::AttachmentAdded, nullptr, 0, nullptr, MediaKind::None, nullptr, 0, false,
-                                              nullptr, packet->attachment, id.c_str(), mode, "{}"),
+                                              nullptr, packet->run, id.c_str(), mode, "{}"),
               packet->received_at_ns);
     }
   }

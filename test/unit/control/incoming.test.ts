@@ -12,7 +12,7 @@ const withoutPrefix = (frame: Uint8Array): Uint8Array => frame.subarray(4);
 
 /** Of worker 1, with 5 packets; what its plugin counts and the reason for its placement were written before. */
 function instance(b: flatbuffers.Builder, counters: flatbuffers.Offset, reason: flatbuffers.Offset = 0): flatbuffers.Offset {
-	return InstanceStats.createInstanceStats(b, 1, 0, 5n, 0n, 0n, 0n, 0n, counters, Placement.Isolated, reason, 7n, 3, 8n, 9n);
+	return InstanceStats.createInstanceStats(b, 1, 0, 5n, 0n, 0n, 0n, 0n, counters, Placement.Isolated, reason, 7n, 3, 8n, 9n, 0n, 0n, 0n, 0n, 0);
 }
 
 t.test('messages become plain objects', async (t) => {
@@ -99,7 +99,7 @@ t.test('an instance says where its thread runs; of an older host that is not kno
 });
 
 t.test('a message of a type that this version does not know is passed over', async (t) => {
-	t.equal(decodeFrame(withoutPrefix(frameOf(0, 200 as Body, (b) => Log.createLog(b, 0, b.createString(''))))), undefined);
+	t.equal(decodeFrame(withoutPrefix(frameOf(0, 200 as Body, (b) => Log.createLog(b, 0, b.createString(''), 0)))), undefined);
 });
 
 t.test('a message that lacks its id is refused', async (t) => {

@@ -99,7 +99,7 @@ namespace PluginHost::PacketRecord
 		  isVideo ? packet->GetTemporalLayer() : UnknownLayer,
 		  audioLevel,
 		  0,
-		  0);
+		  /*members*/ 1);
 
 		std::memcpy(record, std::addressof(header), sizeof(header));
 		std::memcpy(record + HeaderLength, packet->GetBuffer(), length);

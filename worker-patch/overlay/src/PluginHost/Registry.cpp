@@ -262,7 +262,9 @@ namespace PluginHost
 		attachment->number     = this->nextAttachmentNumber++;
 		attachment->plugin     = pluginIt->second.get();
 		attachment->routerTap  = routerTap;
-		attachment->producerId = stringOf(message->producerId());
+		attachment->producerId = message->producerIds() && message->producerIds()->size() > 0
+		                           ? message->producerIds()->Get(0)->str()
+		                           : std::string();
 		attachment->audio      = message->audio();
 		attachment->video      = message->video();
 		attachment->pipe       = message->pipe();
