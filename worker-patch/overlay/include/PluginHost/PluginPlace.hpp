@@ -7,7 +7,6 @@
 #include "PluginHost/KnownProducers.hpp"
 #include "PluginHost/ProducerInfo.hpp"
 #include "PluginHost/TicketTable.hpp"
-#include "RTC/RTP/Packet.hpp"
 #include "mph/fbs/control.h"
 #include <mph/shm/RecordWalk.hpp>
 #include <mph/shm/RingConsumer.hpp>
@@ -29,7 +28,7 @@ namespace PluginHost
 	 *
 	 * EMPTY → SERVED ⇄ ABSENT
 	 *
-	 * It writes records and reads verdicts; what they mean is the business of ProducerTap. Which host serves is that of Plugin. [worker-loop]
+	 * It writes records and reads verdicts; what they mean is the business of Chain. Which host serves is that of Plugin. [worker-loop]
 	 */
 	class PluginPlace
 	{
@@ -95,16 +94,30 @@ namespace PluginHost
 		flatbuffers::Offset<Mph::Control::RingStats> FillBufferStats(
 		  flatbuffers::FlatBufferBuilder& builder);
 		/**
-		 * Copies the packet into the ring and lets the host see it. Never waits.
+		 * Claims a record, has it written, and lets the host see it. Never waits.
+		 *
+		 * @param write - Called with where recordLength bytes were claimed, if they were.
 		 */
-		PublishResult PublishPacket(
-		  const RTC::RTP::Packet* packet,
-		  const ProducerInfo& producer,
-		  const Attachment& attachment,
-		  uint64_t ticket,
-		  uint64_t nowNs,
-		  uint64_t deadlineNs,
-		  bool redelivered = false);
+		template<typename Writer>
+		PublishResult Publish(uint32_t recordLength, bool awaitsVerdict, const Writer& write)
+		{
+			if (!PublishPendingEvents())
+			{
+				return PublishResult::FULL;
+			}
+
+			uint8_t* record{ nullptr };
+
+			if (const auto result = Claim(recordLength, record); result != PublishResult::OK)
+			{
+				return result;
+			}
+
+			write(record);
+			Commit(awaitsVerdict);
+
+			return PublishResult::OK;
+		}
 		/**
 		 * Lifecycle records are never lost: what does not fit waits, and packets wait behind it.
 		 */
@@ -164,7 +177,7 @@ namespace PluginHost
 	private:
 		bool PublishPendingEvents();
 		PublishResult Claim(uint32_t recordLength, uint8_t*& record);
-		void Publish(bool awaitsVerdict);
+		void Commit(bool awaitsVerdict);
 		void RefreshConsumed();
 		void MarkRedelivered();
 		void RepublishPending();

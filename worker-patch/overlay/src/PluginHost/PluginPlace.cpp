@@ -5,12 +5,11 @@
 #include "DepLibUV.hpp"
 #include "Logger.hpp"
 #include "PluginHost/Macros.hpp"
+#include "PluginHost/Chain.hpp"
 #include "PluginHost/Control.hpp"
 #include "PluginHost/EventBuilder.hpp"
 #include "PluginHost/HostLink.hpp"
-#include "PluginHost/PacketRecord.hpp"
 #include "PluginHost/Plugin.hpp"
-#include "PluginHost/ProducerTap.hpp"
 #include "PluginHost/RouterTap.hpp"
 #include <mph/shm/AtomicAt.hpp>
 #include <mph/shm/Pause.hpp>
@@ -78,37 +77,6 @@ namespace PluginHost
 		  this->verdictRingSize,
 		  this->published,
 		  static_cast<uint32_t>(this->tickets.GetSize()));
-	}
-
-	PluginPlace::PublishResult PluginPlace::PublishPacket(
-	  const RTC::RTP::Packet* packet,
-	  const ProducerInfo& producer,
-	  const Attachment& attachment,
-	  uint64_t ticket,
-	  uint64_t nowNs,
-	  uint64_t deadlineNs,
-	  bool redelivered)
-	{
-		MS_TRACE();
-
-		if (!PublishPendingEvents())
-		{
-			return PublishResult::FULL;
-		}
-
-		uint8_t* record{ nullptr };
-
-		if (const auto result = Claim(PacketRecord::GetLength(packet), record); result != PublishResult::OK)
-		{
-			return result;
-		}
-
-		PacketRecord::Write(
-		  record, packet, producer, attachment.number, ticket, nowNs, deadlineNs, redelivered);
-
-		Publish(/*awaitsVerdict*/ ticket != 0);
-
-		return PublishResult::OK;
 	}
 
 	void PluginPlace::PublishEvent(flatbuffers::FlatBufferBuilder& builder)
@@ -432,7 +400,7 @@ namespace PluginHost
 				Control::NotifyAttachmentState(*attachment, Mph::Control::AttachmentState::Absent);
 			}
 
-			ProducerTap::SettleAll(attachment, ProducerTap::Cause::ABSENT);
+			Chain::SettleAll(attachment, Chain::Cause::ABSENT);
 		}
 	}
 
@@ -606,7 +574,7 @@ namespace PluginHost
 				case Layout::Verdict::Accept:
 				{
 					this->plugin->CountVerdict();
-					held->producerTap->Settle(held, ProducerTap::Cause::VERDICT, true);
+					held->chain->Settle(held, Chain::Cause::VERDICT, true);
 
 					break;
 				}
@@ -614,7 +582,7 @@ namespace PluginHost
 				case Layout::Verdict::Drop:
 				{
 					this->plugin->CountVerdict();
-					held->producerTap->Settle(held, ProducerTap::Cause::VERDICT, false);
+					held->chain->Settle(held, Chain::Cause::VERDICT, false);
 
 					break;
 				}
@@ -661,7 +629,7 @@ namespace PluginHost
 			std::memcpy(record, std::addressof(header), sizeof(header));
 			std::memcpy(record + sizeof(header), table.data(), table.size());
 
-			Publish(/*awaitsVerdict*/ false);
+			Commit(/*awaitsVerdict*/ false);
 
 			this->pendingEvents.pop_front();
 		}
@@ -704,7 +672,7 @@ namespace PluginHost
 		return PublishResult::FULL;
 	}
 
-	void PluginPlace::Publish(bool awaitsVerdict)
+	void PluginPlace::Commit(bool awaitsVerdict)
 	{
 		this->packets.Commit();
 		this->packets.Publish();
@@ -809,14 +777,8 @@ namespace PluginHost
 					continue;
 				}
 
-				const auto result = PublishPacket(
-				  held->GetPacket(),
-				  *held->producerTap->GetInfo(),
-				  *attachment,
-				  ticket,
-				  held->heldAtNs,
-				  held->deadlineNs,
-				  /*redelivered*/ true);
+				const auto result = held->chain->Publish(
+				  *held, *attachment, ticket, held->heldAtNs, held->deadlineNs, /*redelivered*/ true);
 
 				// A ring that is full leaves it to its deadline.
 				if (result == PublishResult::OK)
@@ -894,7 +856,7 @@ namespace PluginHost
 
 		if (auto* held = this->tickets.Find(ticket))
 		{
-			ProducerTap::SettleOne(held, ProducerTap::Cause::ABSENT);
+			Chain::SettleOne(held, Chain::Cause::ABSENT);
 		}
 	}
 

@@ -182,7 +182,7 @@ namespace PluginHost
 			return;
 		}
 
-		ProducerTap::SettleAll(attachment, ProducerTap::Cause::DETACHED);
+		Chain::SettleAll(attachment, Chain::Cause::DETACHED);
 
 		for (auto& kv : this->producerTaps)
 		{
