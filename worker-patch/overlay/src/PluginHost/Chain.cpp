@@ -177,7 +177,7 @@ namespace PluginHost
 			}
 
 			attachment->deadlines.pop_front();
-			attachment->place->OnMissedDeadline();
+			attachment->place->GetSuccession().OnMissedDeadline();
 
 			try
 			{

@@ -269,7 +269,7 @@ namespace PluginHost
 			return;
 		}
 
-		it->second->Withdraw();
+		it->second->GetSuccession().Withdraw();
 		std::erase(plugin->GetPlaces(), it->second.get());
 		this->places.erase(it);
 	}
