@@ -8,7 +8,7 @@ import { build } from 'esbuild';
 import type { types } from 'mediasoup';
 import { type Page as BrowserPage, chromium } from 'playwright-core';
 
-import type { Page, Signalling } from './signalling.ts';
+import type { Page, Signalling, TransportParameters } from './signalling.ts';
 
 const chromiumFlags = [
 	// We may be root, and what is run is ours.
@@ -63,7 +63,7 @@ async function servePage() {
 /** The page's functions, called from here. */
 function pageOf(tab: BrowserPage): Page {
 	return {
-		call: () => tab.evaluate('page.call()'),
+		call: (options = {}) => tab.evaluate(`page.call(${JSON.stringify(options)})`),
 		received: () => tab.evaluate('page.received()'),
 	};
 }
@@ -81,12 +81,12 @@ function answerSignalling(router: types.Router): Signalling {
 			return asClientSees(router.rtpCapabilities);
 		},
 		async createTransport() {
-			const transport = await router.createWebRtcTransport({ listenInfos: [{ protocol: 'udp', ip: '127.0.0.1' }] });
-			const { id, iceParameters, iceCandidates, dtlsParameters } = transport;
+			const transport = await router.createWebRtcTransport({ listenInfos: [{ protocol: 'udp', ip: '127.0.0.1' }], enableSctp: true });
+			const { id, iceParameters, iceCandidates, dtlsParameters, sctpParameters } = transport;
 
 			transports.set(id, transport);
 
-			return { id, iceParameters, iceCandidates, dtlsParameters };
+			return { id, iceParameters, iceCandidates, dtlsParameters, ...asClientSees<Pick<TransportParameters, 'sctpParameters'>>({ sctpParameters }) };
 		},
 		async connectTransport({ id, dtlsParameters }) {
 			await transports.get(id)!.connect({ dtlsParameters });
@@ -109,6 +109,18 @@ function answerSignalling(router: types.Router): Signalling {
 		},
 		async resume({ consumerId }) {
 			await consumers.get(consumerId)!.resume();
+		},
+		async produceData({ transportId, sctpStreamParameters, label, protocol }) {
+			const { id } = await transports
+				.get(transportId)!
+				.produceData({ sctpStreamParameters: asServerSees(sctpStreamParameters), label, protocol });
+
+			return { id };
+		},
+		async consumeData({ transportId, dataProducerId }) {
+			const { id, sctpStreamParameters, label, protocol } = await transports.get(transportId)!.consumeData({ dataProducerId });
+
+			return { id, dataProducerId, sctpStreamParameters: asClientSees(sctpStreamParameters!), label, protocol };
 		},
 	};
 }

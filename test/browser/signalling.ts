@@ -3,7 +3,7 @@
 
 import type { types as client } from 'mediasoup-client';
 
-export type TransportParameters = Pick<client.TransportOptions, 'id' | 'iceParameters' | 'iceCandidates' | 'dtlsParameters'>;
+export type TransportParameters = Pick<client.TransportOptions, 'id' | 'iceParameters' | 'iceCandidates' | 'dtlsParameters' | 'sctpParameters'>;
 
 export type Signalling = {
 	readonly getRouterCapabilities: () => Promise<client.RtpCapabilities>;
@@ -16,6 +16,16 @@ export type Signalling = {
 		rtpCapabilities: client.RtpCapabilities;
 	}) => Promise<{ id: string; producerId: string; kind: client.MediaKind; rtpParameters: client.RtpParameters }>;
 	readonly resume: (request: { consumerId: string }) => Promise<void>;
+	readonly produceData: (request: {
+		transportId: string;
+		sctpStreamParameters: client.SctpStreamParameters;
+		label: string;
+		protocol: string;
+	}) => Promise<{ id: string }>;
+	readonly consumeData: (request: {
+		transportId: string;
+		dataProducerId: string;
+	}) => Promise<{ id: string; dataProducerId: string; sctpStreamParameters: client.SctpStreamParameters; label: string; protocol: string }>;
 };
 
 /** What the page measured of the media that it receives, as WebRTC's own getStats() tells it. */
@@ -25,11 +35,29 @@ export type ReceivedMedia = {
 	readonly totalFreezesSeconds: number;
 	readonly audioPackets: number;
 	readonly packetsLost: number;
+	/** Samples that the audio decoder made up, and all that were played. */
+	readonly concealedSamples: number;
+	readonly totalSamples: number;
+	/** totalAudioEnergy of WebRTC's getStats(): squared level times seconds, since the beginning. */
+	readonly audioEnergy: number;
+	/** Data messages, and the last one as text. */
+	readonly messages: number;
+	readonly lastMessage: string;
+	/** Largest difference, of 0 to 255, between the still part of the test picture and what was decoded last. -1: no test picture. */
+	readonly pictureError: number;
+};
+
+export type CallOptions = {
+	/** `device`: the browser's fake camera. `picture`: a test picture with a still part, to be compared by the receiver. */
+	readonly video?: 'device' | 'picture' | 'none';
+	readonly audio?: boolean;
+	/** A data channel with a message every 10 ms. */
+	readonly data?: boolean;
 };
 
 /** What the page offers to the test. */
 export type Page = {
-	/** Produces audio and video of the fake device and consumes both. */
-	readonly call: () => Promise<void>;
+	/** Produces audio and video (of the fake device unless told otherwise) and consumes what it produced. */
+	readonly call: (options?: CallOptions) => Promise<void>;
 	readonly received: () => Promise<ReceivedMedia>;
 };

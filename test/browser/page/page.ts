@@ -2,7 +2,8 @@
 
 import { Device, type types } from 'mediasoup-client';
 
-import type { Page, ReceivedMedia, Signalling } from '../signalling.ts';
+import type { CallOptions, Page, ReceivedMedia, Signalling } from '../signalling.ts';
+import { picture, pictureError } from './picture.ts';
 
 declare global {
 	interface Window {
@@ -18,30 +19,59 @@ const signalling = new Proxy({} as Signalling, {
 
 const consumers: types.Consumer[] = [];
 
-async function call(): Promise<void> {
+let messages = 0;
+let lastMessage = '';
+
+async function call({ video = 'device', audio = true, data = false }: CallOptions = {}): Promise<void> {
 	const device = await Device.factory();
 
 	await device.load({ routerRtpCapabilities: await signalling.getRouterCapabilities() });
 
-	const producers = await produce(device);
+	const transport = device.createSendTransport(await signalling.createTransport());
+	const producers = await produce(transport, await tracks(video, audio));
+	const dataProducer = data ? await produceData(transport) : undefined;
 
-	await consume(device, producers);
+	await consume(device, producers, dataProducer);
 }
 
-async function produce(device: Device): Promise<types.Producer[]> {
-	const transport = device.createSendTransport(await signalling.createTransport());
+async function tracks(video: CallOptions['video'], audio: boolean): Promise<MediaStreamTrack[]> {
+	const size = { width: 640, height: 480, frameRate: 30 };
+	const device = audio || video === 'device' ? await navigator.mediaDevices.getUserMedia({ audio, video: video === 'device' ? size : false }) : undefined;
+
+	return [...(device?.getTracks() ?? []), ...(video === 'picture' ? picture().getTracks() : [])];
+}
+
+async function produce(transport: types.Transport, media: readonly MediaStreamTrack[]): Promise<types.Producer[]> {
 
 	connectOnDemand(transport);
 	transport.on('produce', ({ kind, rtpParameters }, done, fail) => {
 		signalling.produce({ transportId: transport.id, kind, rtpParameters }).then(done, fail);
 	});
 
-	const media = await navigator.mediaDevices.getUserMedia({ audio: true, video: { width: 640, height: 480, frameRate: 30 } });
+	transport.on('producedata', ({ sctpStreamParameters, label = '', protocol = '' }, done, fail) => {
+		signalling.produceData({ transportId: transport.id, sctpStreamParameters, label, protocol }).then(done, fail);
+	});
 
-	return Promise.all(media.getTracks().map((track) => transport.produce({ track })));
+	return Promise.all(media.map((track) => transport.produce({ track })));
 }
 
-async function consume(device: Device, producers: readonly types.Producer[]): Promise<void> {
+/** Text and binary in turn. */
+async function produceData(transport: types.Transport): Promise<types.DataProducer> {
+	const dataProducer = await transport.produceData({ ordered: true, label: 'numbers' });
+	let number = 0;
+
+	setInterval(() => {
+		if (dataProducer.readyState === 'open') {
+			const text = `message ${++number}`;
+
+			dataProducer.send(number % 2 === 0 ? text : new TextEncoder().encode(text));
+		}
+	}, 10);
+
+	return dataProducer;
+}
+
+async function consume(device: Device, producers: readonly types.Producer[], dataProducer: types.DataProducer | undefined): Promise<void> {
 	const transport = device.createRecvTransport(await signalling.createTransport());
 
 	connectOnDemand(transport);
@@ -53,6 +83,16 @@ async function consume(device: Device, producers: readonly types.Producer[]): Pr
 		consumers.push(consumer);
 		play(consumer);
 		await signalling.resume({ consumerId: consumer.id });
+	}
+	if (dataProducer !== undefined) {
+		const dataConsumer = await transport.consumeData(await signalling.consumeData({ transportId: transport.id, dataProducerId: dataProducer.id }));
+
+		dataConsumer.on('message', (message: string | ArrayBuffer | Blob) => {
+			messages++;
+			if (!(message instanceof Blob)) {
+				lastMessage = typeof message === 'string' ? message : new TextDecoder().decode(message);
+			}
+		});
 	}
 }
 
@@ -66,6 +106,7 @@ function connectOnDemand(transport: types.Transport): void {
 function play({ kind, track }: types.Consumer): void {
 	const element = document.createElement(kind === 'video' ? 'video' : 'audio');
 
+	element.id = kind;
 	element.autoplay = true;
 	element.srcObject = new MediaStream([track]);
 	document.body.append(element);
@@ -83,6 +124,12 @@ async function received(): Promise<ReceivedMedia> {
 		totalFreezesSeconds: video?.totalFreezesDuration ?? 0,
 		audioPackets: audio?.packetsReceived ?? 0,
 		packetsLost: inbound.reduce((sum, entry) => sum + (entry.packetsLost ?? 0), 0),
+		concealedSamples: audio?.concealedSamples ?? 0,
+		totalSamples: audio?.totalSamplesReceived ?? 0,
+		audioEnergy: audio?.totalAudioEnergy ?? 0,
+		messages,
+		lastMessage,
+		pictureError: pictureError(document.querySelector('video')),
 	};
 }
 
