@@ -18,7 +18,15 @@ const chromiumFlags = [
 	'--autoplay-policy=no-user-gesture-required',
 ];
 
-export type OpenBrowser = { readonly page: Page; readonly close: () => Promise<void> };
+export type OpenBrowser = {
+	readonly page: Page;
+	/** What the page has produced, oldest first. */
+	readonly producers: () => readonly types.Producer[];
+	readonly dataProducers: () => readonly types.DataProducer[];
+	readonly close: () => Promise<void>;
+};
+
+type Produced = { readonly producers: types.Producer[]; readonly dataProducers: types.DataProducer[] };
 
 export async function openCallPage(router: types.Router): Promise<OpenBrowser> {
 	const server = await servePage();
@@ -31,13 +39,14 @@ export async function openCallPage(router: types.Router): Promise<OpenBrowser> {
 
 	try {
 		const tab = await browser.newPage();
-		const signalling = answerSignalling(router);
+		const produced: Produced = { producers: [], dataProducers: [] };
+		const signalling = answerSignalling(router, produced);
 
 		await tab.exposeFunction('signal', (method: keyof Signalling, request: never) => signalling[method](request));
 		// Only a page from the local host (or with a certificate) may use a camera.
 		await tab.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
 
-		return { page: pageOf(tab), close };
+		return { page: pageOf(tab), producers: () => produced.producers, dataProducers: () => produced.dataProducers, close };
 	} catch (error) {
 		await close();
 		throw error;
@@ -72,7 +81,7 @@ function pageOf(tab: BrowserPage): Page {
 const asClientSees = <T>(json: object): T => json as T;
 const asServerSees = asClientSees;
 
-function answerSignalling(router: types.Router): Signalling {
+function answerSignalling(router: types.Router, produced: Produced): Signalling {
 	const transports = new Map<string, types.WebRtcTransport>();
 	const consumers = new Map<string, types.Consumer>();
 
@@ -92,9 +101,11 @@ function answerSignalling(router: types.Router): Signalling {
 			await transports.get(id)!.connect({ dtlsParameters });
 		},
 		async produce({ transportId, kind, rtpParameters }) {
-			const { id } = await transports.get(transportId)!.produce({ kind, rtpParameters: asServerSees(rtpParameters) });
+			const producer = await transports.get(transportId)!.produce({ kind, rtpParameters: asServerSees(rtpParameters) });
 
-			return { id };
+			produced.producers.push(producer);
+
+			return { id: producer.id };
 		},
 		async consume({ transportId, producerId, rtpCapabilities }) {
 			// Resumed when the browser is ready, or it misses the first key frame.
@@ -111,11 +122,13 @@ function answerSignalling(router: types.Router): Signalling {
 			await consumers.get(consumerId)!.resume();
 		},
 		async produceData({ transportId, sctpStreamParameters, label, protocol }) {
-			const { id } = await transports
+			const dataProducer = await transports
 				.get(transportId)!
 				.produceData({ sctpStreamParameters: asServerSees(sctpStreamParameters), label, protocol });
 
-			return { id };
+			produced.dataProducers.push(dataProducer);
+
+			return { id: dataProducer.id };
 		},
 		async consumeData({ transportId, dataProducerId }) {
 			const { id, sctpStreamParameters, label, protocol } = await transports.get(transportId)!.consumeData({ dataProducerId });
