@@ -21,7 +21,11 @@ std::system_error ErrorOf(const char* what, const std::filesystem::path& path) {
 OutputFile::OutputFile(const std::filesystem::path& stem, const char* extension) {
   for (int number = 1; descriptor_ < 0; ++number) {
     path_ = stem;
-    path_ += number == 1 ? extension : "-" + std::to_string(number) + extension;
+    if (number > 1) {
+      path_ += "-";
+      path_ += std::to_string(number);
+    }
+    path_ += extension;
     descriptor_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
     if (descriptor_ < 0 && errno != EEXIST) {
       throw ErrorOf("cannot create", path_);
