@@ -223,7 +223,7 @@ Config ReadConfig(std::string_view text) {
   }
 
   const auto directory = config.value("directory", nlohmann::json());
-  const auto queueBytes = config.value("queueBytes", nlohmann::json(16 * 1024 * 1024));
+  const auto queueBytes = config.value("queueBytes", nlohmann::json(size_t{16} * 1024 * 1024));
 
   if (!directory.is_string()) {
     throw std::invalid_argument("config.directory must be a path, not " + directory.dump());
