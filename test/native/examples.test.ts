@@ -70,6 +70,8 @@ async function checkAudio(t: Test, file: string): Promise<void> {
 	const packets = run('ffprobe', ['-v', 'error', '-show_entries', 'packet=pts,duration,size', '-of', 'csv=p=0', file])
 		.trimEnd()
 		.split('\n')
+		// Side data make lines of their own.
+		.filter((line) => line !== '')
 		.map((line) => line.split(',').map(Number));
 	const firstPts = packets[0]![0]!;
 
