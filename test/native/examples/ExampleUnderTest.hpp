@@ -172,7 +172,12 @@ class ExampleUnderTest {
     return changed_.wait_for(lock, std::chrono::seconds(20), [&] { return condition(*this); });
   }
   bool UntilCounted(const char* name, uint64_t value) {
-    return Until([&](const ExampleUnderTest& example) { return example.counters.contains(name) && example.counters.at(name) >= value; });
+    return Until([&](const ExampleUnderTest& example) { return example.counters_.contains(name) && example.counters_.at(name) >= value; });
+  }
+  uint64_t Counted(const char* name) {
+    const std::lock_guard lock(mutex_);
+
+    return counters_[name];
   }
 
   static constexpr uint32_t Router = 3;
@@ -184,7 +189,6 @@ class ExampleUnderTest {
   std::vector<Posted> posts;
   std::vector<Replied> replies;
   std::vector<std::string> logs;
-  std::map<std::string, uint64_t> counters;
 
  private:
   template <typename Body>
@@ -206,6 +210,7 @@ class ExampleUnderTest {
   std::mutex mutex_;
   std::condition_variable changed_;
   mph_result result_{MPH_OK};
+  std::map<std::string, uint64_t> counters_;
 };
 
 inline const mph_host ExampleUnderTest::Host{
@@ -217,7 +222,7 @@ inline const mph_host ExampleUnderTest::Host{
         },
     .count =
         [](mph_instance* instance, const char* name, uint64_t add) {
-          With(instance, [&](ExampleUnderTest& example) { example.counters[name] += add; });
+          With(instance, [&](ExampleUnderTest& example) { example.counters_[name] += add; });
         },
     .inject_rtp =
         [](mph_instance* instance, const mph_rtp* rtp, uint64_t*) {

@@ -45,15 +45,15 @@ int main() {
   router.Event({.type = MPH_EVENT_DATA_CONSUMER_CLOSED, .router = ExampleUnderTest::Router, .consumer = 12});
   router.Message(1, "to: c-bob\n\ngone");
   router.Tick();
-  tap::is(router.counters["forwarded"], 2u, "what was forwarded is counted");
-  tap::is(router.counters["answered"], 1u, "what the bot answered, too");
-  tap::is(router.counters["unknown"], 3u, "and who was not there, or not any more");
-  tap::is(router.counters["undelivered"], 2u, "and what was too long or found no room");
+  tap::is(router.Counted("forwarded"), 2u, "what was forwarded is counted");
+  tap::is(router.Counted("answered"), 1u, "what the bot answered, too");
+  tap::is(router.Counted("unknown"), 3u, "and who was not there, or not any more");
+  tap::is(router.Counted("undelivered"), 2u, "and what was too long or found no room");
 
   router.Event({.type = MPH_EVENT_ROUTER_CLOSED, .router = ExampleUnderTest::Router});
   router.Message(1, "to: c-alice\n\nhello");
   router.Tick();
-  tap::is(router.counters["unknown"], 4u, "nobody is left in a router that is closed");
+  tap::is(router.Counted("unknown"), 4u, "nobody is left in a router that is closed");
 
   return tap::done();
 }

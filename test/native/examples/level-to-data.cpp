@@ -59,7 +59,7 @@ int main() {
   level.Tick();
   tap::ok(level.UntilCounted("skipped", 2), "what is no Opus, or of nobody, is counted");
   tap::ok(level.UntilCounted("undelivered", 1), "so is what finds no room");
-  tap::is(level.counters["sent"], 4u, "and what was sent");
+  tap::is(level.Counted("sent"), 4u, "and what was sent");
 
   level.ProducerClosed(5);
   level.Tick();

@@ -121,8 +121,8 @@ void RecordAfterACrash(const std::string& directory) {
     facts.record_flags = number < 12 ? MPH_RECORD_REDELIVERED : 0;
     recorder.Packet(facts, packet);
   }
-  tap::ok(recorder.UntilCounted("hadAlready", 5) && recorder.counters["hadAlready"] == 5, "what the last host has written is not written twice");
-  tap::ok(recorder.UntilCounted("recorded", 10) && recorder.counters["recorded"] == 10, "what it has not is");
+  tap::ok(recorder.UntilCounted("hadAlready", 5) && recorder.Counted("hadAlready") == 5, "what the last host has written is not written twice");
+  tap::ok(recorder.UntilCounted("recorded", 10) && recorder.Counted("recorded") == 10, "what it has not is");
 }
 
 void Overflow(const std::string& directory) {
@@ -131,15 +131,15 @@ void Overflow(const std::string& directory) {
 
   recorder.RouterOpened("overflow");
   recorder.ProducerCreated(Video, "flood", MPH_VIDEO);
-  for (uint32_t sent = 0; recorder.counters["overflowed"] == 0 && sent < 10'000'000; ++sent) {
+  for (uint32_t sent = 0; recorder.Counted("overflowed") == 0 && sent < 10'000'000; ++sent) {
     recorder.Packet({.producer = Video, .payload_type = 101, .kind = MPH_VIDEO, .codec = MPH_CODEC_VP8}, payload);
     if (sent % 1'000 == 0) {
       recorder.Tick();
     }
   }
   recorder.Tick();
-  tap::ok(recorder.counters["overflowed"] > 0, "what finds no room in the queue is counted");
-  tap::is(recorder.counters["lostEvents"], 0u, "events have room of their own");
+  tap::ok(recorder.Counted("overflowed") > 0, "what finds no room in the queue is counted");
+  tap::is(recorder.Counted("lostEvents"), 0u, "events have room of their own");
   recorder.copiesPayload = false;
   recorder.Packet({.producer = Video, .kind = MPH_VIDEO, .codec = MPH_CODEC_VP8}, payload);
   recorder.ProducerClosed(Video);

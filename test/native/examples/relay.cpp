@@ -26,7 +26,7 @@ int main() {
   relay.Answer(MPH_FULL);
   tap::is(relay.Packet(packet, {1}, 45), MPH_ACCEPT, "what cannot be injected now passes as it is");
   relay.Tick();
-  tap::ok(relay.counters["relayed"] == 1 && relay.counters["accepted"] == 3, "all are counted");
+  tap::ok(relay.Counted("relayed") == 1 && relay.Counted("accepted") == 3, "all are counted");
 
   return tap::done();
 }

@@ -44,7 +44,7 @@ int main() {
   say(5, 255, 1'700);
   tick(1'750);
   tap::is(speakers.posts.size(), 5u, "a packet without a level says nothing");
-  tap::is(speakers.counters["changes"], 4u, "changes are counted");
+  tap::is(speakers.Counted("changes"), 4u, "changes are counted");
 
   return tap::done();
 }
