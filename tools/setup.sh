@@ -70,6 +70,10 @@ install_debian_packages() {
 	fi
 	if [[ $purpose == test ]]; then
 		want 'for calls from a real browser' chromium
+		want 'for the example plugins that decode audio' libopus-dev
+		want 'to read what the recorder has written' tshark
+		# One that is there by rustup will do.
+		command -v rustc >/dev/null || want 'for the example plugin in Rust' rustc
 	fi
 	if [[ $purpose == bench ]]; then
 		want 'to count instructions and system calls' valgrind strace
@@ -93,6 +97,8 @@ install_debian_packages() {
 		"${as_root[@]}" apt-get update -qq || fail 'apt-get update failed, see above; the Debian packages could not be installed.'
 		apt_install "${missing[@]}" >/dev/null || fail 'apt-get install failed, see above.'
 	fi
+	# So that a build which has left something out looks again.
+	touch examples/meson.build
 }
 
 apt_install() {

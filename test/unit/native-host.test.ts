@@ -3,7 +3,7 @@
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 
@@ -209,7 +209,7 @@ t.test('mph_plugin.h compiles as C99 and C++17 without a warning', async (t) => 
 });
 
 t.test('the examples compile by the command in their README', async (t) => {
-	for (const name of ['throttle', 'counter']) {
+	for (const name of readdirSync(join(repoRoot, 'examples')).filter((name) => existsSync(join(repoRoot, 'examples', name, 'README.md')))) {
 		const folder = join(repoRoot, 'examples', name);
 		const readme = readFileSync(join(folder, 'README.md'), 'utf8');
 		const command = /```sh\n(.*)\n```/.exec(readme)?.[1];
