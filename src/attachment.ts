@@ -61,6 +61,9 @@ export type AttachmentDump = {
 	readonly closed: boolean;
 };
 
+/** Workers know the plugin as a member of what one host runs. */
+export type AttachmentOwner = { readonly id: string; readonly unitId: string };
+
 const modeCodes: Readonly<Record<AttachmentMode, Mode>> = { observe: Mode.Observe, filter: Mode.Filter };
 const policyCodes: Readonly<Record<Policy, PolicyCode>> = { accept: PolicyCode.Accept, drop: PolicyCode.Drop };
 
@@ -69,7 +72,7 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 	implements AttachmentListener, Dependent
 {
 	readonly #id = randomUUID();
-	readonly #pluginId: string;
+	readonly #owner: AttachmentOwner;
 	readonly #place: RouterPlace;
 	readonly #settings: AttachSettings;
 	readonly #logger: Logger;
@@ -82,9 +85,9 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 	#active = false;
 
 	/** @private Made by `plugin.attach()`. */
-	constructor(pluginId: string, place: RouterPlace, settings: AttachSettings, logger: Logger) {
+	constructor(owner: AttachmentOwner, place: RouterPlace, settings: AttachSettings, logger: Logger) {
 		super();
-		this.#pluginId = pluginId;
+		this.#owner = owner;
 		this.#place = place;
 		this.#settings = settings;
 		this.#logger = logger;
@@ -100,7 +103,7 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 	}
 
 	get pluginId(): string {
-		return this.#pluginId;
+		return this.#owner.id;
 	}
 
 	get routerId(): string {
@@ -178,7 +181,7 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 
 		return {
 			id: this.#id,
-			pluginId: this.#pluginId,
+			pluginId: this.#owner.id,
 			routerId: this.routerId,
 			workerPid: this.#place.link.pid,
 			...{ producerId, kinds, pipe, mode, order, deadlineMs, onTimeout, onAbsent, onOverflow, context },
@@ -198,7 +201,8 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 		const attached = this.#place.link.attach(
 			{
 				attachmentId: this.#id,
-				pluginId: this.#pluginId,
+				pluginId: this.#owner.unitId,
+				member: this.#owner.id,
 				routerId: this.routerId,
 				producerId: settings.producerId,
 				audio: settings.kinds.includes('audio'),
@@ -281,7 +285,7 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 
 	/** @private The worker is told once for the whole plugin. */
 	pluginClosed(): void {
-		this.#closeWith('pluginclose', 'MPH_ERR_CLOSED', `plugin ${this.#pluginId} was closed`);
+		this.#closeWith('pluginclose', 'MPH_ERR_CLOSED', `plugin ${this.#owner.id} was closed`);
 	}
 
 	async #setPaused(paused: boolean): Promise<void> {

@@ -226,7 +226,7 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> e
 			topology.placeOf(place.router);
 		}
 
-		const attachment = new Attachment<AttachmentAppData>(this.#id, place, settings, logger);
+		const attachment = new Attachment<AttachmentAppData>({ id: this.#id, unitId: this.#id }, place, settings, logger);
 
 		this.#attachments.set(attachment.id, attachment);
 		this.#starting.add(attachment);
@@ -290,7 +290,7 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> e
 		]);
 
 		return pluginStatsOf(
-			this.#id,
+			{ id: this.#id, unitId: this.#id, attachmentIds: new Set(this.#attachments.keys()) },
 			{ pid: host?.pid, rssBytes, standbyPid: this.standbyPid, starts, deaths },
 			snapshots.filter((snapshot) => snapshot !== undefined),
 			instances ?? [],

@@ -19,10 +19,12 @@ import {
 	Limit,
 	LoadPlugin,
 	PauseAttachment,
+	PluginRequest,
 	PromoteHost,
 	RemovePlugin,
 	Shutdown,
 	StoreSnapshot,
+	UnloadPlugin,
 } from '../generated/control.js';
 import type { Mode, Placement, Policy, Role } from '../generated/control.js';
 import { lengthPrefixBytes } from './framing.ts';
@@ -43,6 +45,8 @@ export type Outgoing = {
 	Attach: {
 		readonly attachmentId: string;
 		readonly pluginId: string;
+		/** Which of the plugins that `pluginId`'s host runs. */
+		readonly member: string;
 		readonly routerId: string;
 		readonly producerId: string | undefined;
 		readonly audio: boolean;
@@ -69,7 +73,17 @@ export type Outgoing = {
 		readonly memoryLimit?: number;
 	};
 	ConnectWorker: { readonly workerPid: number; readonly socketPath: string; readonly token: string };
-	StoreSnapshot: { readonly workerPid: number; readonly shard: number; readonly bytes: Uint8Array };
+	StoreSnapshot: { readonly pluginId: string; readonly workerPid: number; readonly shard: number; readonly bytes: Uint8Array };
+	UnloadPlugin: { readonly pluginId: string };
+	PluginRequest: {
+		readonly pluginId: string;
+		readonly workerPid: number;
+		readonly shard: number;
+		readonly method: string;
+		/** Undefined: none. */
+		readonly body: Uint8Array | undefined;
+		readonly binary: boolean;
+	};
 	GetHostStats: Empty;
 	Shutdown: Empty;
 };
@@ -92,7 +106,7 @@ const encoders: Encoders = {
 			b.createString(f.attachmentId),
 			b.createString(f.pluginId),
 			b.createString(f.routerId),
-			b.createString(undefined),
+			b.createString(f.member),
 			f.producerId !== undefined,
 			f.producerId === undefined ? 0 : Attach.createProducerIdsVector(b, [b.createString(f.producerId)]),
 			0,
@@ -130,7 +144,19 @@ const encoders: Encoders = {
 			BigInt(f.memoryLimit ?? 0),
 		),
 	ConnectWorker: (b, f) => ConnectWorker.createConnectWorker(b, f.workerPid, b.createString(f.socketPath), b.createString(f.token)),
-	StoreSnapshot: (b, f) => StoreSnapshot.createStoreSnapshot(b, f.workerPid, f.shard, StoreSnapshot.createBytesVector(b, f.bytes), 0),
+	StoreSnapshot: (b, f) =>
+		StoreSnapshot.createStoreSnapshot(b, f.workerPid, f.shard, StoreSnapshot.createBytesVector(b, f.bytes), b.createString(f.pluginId)),
+	UnloadPlugin: (b, f) => UnloadPlugin.createUnloadPlugin(b, b.createString(f.pluginId)),
+	PluginRequest: (b, f) =>
+		PluginRequest.createPluginRequest(
+			b,
+			b.createString(f.pluginId),
+			f.workerPid,
+			f.shard,
+			b.createString(f.method),
+			f.body === undefined ? 0 : PluginRequest.createBodyVector(b, f.body),
+			f.binary,
+		),
 	GetHostStats: (b) => GetHostStats.createGetHostStats(b),
 	Shutdown: (b) => Shutdown.createShutdown(b),
 };
