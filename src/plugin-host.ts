@@ -162,10 +162,10 @@ export class PluginHost extends EnhancedEventEmitter<PluginHostEvents> {
 
 		this.#assertOpen('configureRouter()');
 
-		const { link } = this.#topology.placeOf(readRouter('configureRouter()', router));
+		const place = this.#topology.placeOf(readRouter('configureRouter()', router));
 
-		await link.ready();
-		await link.configureRouter(router.id, settings);
+		await place.link.ready();
+		await place.configure(settings);
 	}
 
 	async getStats(): Promise<PluginHostStats> {

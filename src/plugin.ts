@@ -5,6 +5,8 @@ import { randomUUID } from 'node:crypto';
 import { EnhancedEventEmitter } from 'mediasoup/extras';
 import type { AppData } from 'mediasoup/types';
 
+import type { AttachOptions } from './attach-options.ts';
+import { parseAttachOptions } from './attach-options.ts';
 import { Attachment } from './attachment.ts';
 import type { CrashCaptures } from './crash-captures.ts';
 import type { HostCrash } from './crash-report.ts';
@@ -14,8 +16,8 @@ import type { PluginIdentity } from './host-process.ts';
 import { HostProcess, exitTimeoutMs } from './host-process.ts';
 import type { LogLevel, Logger } from './logger.ts';
 import type { PluginCode } from './host-run.ts';
-import type { AttachOptions, HostUser, Placement, PluginSettings, UpgradeOptions } from './options.ts';
-import { parseAttachOptions, parseUpgradeOptions } from './options.ts';
+import type { HostUser, Placement, PluginSettings, UpgradeOptions } from './options.ts';
+import { parseUpgradeOptions } from './options.ts';
 import { checkPluginFile } from './plugin-file.ts';
 import type { PluginStats } from './stats.ts';
 import { pluginStatsOf, rssBytesOf } from './stats.ts';
@@ -213,7 +215,7 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> e
 
 		this.#assertUsable('attach()');
 
-		const place = settings.router ? topology.placeOf(settings.router) : topology.placeOfProducer(settings.producerId!);
+		const place = topology.placeOfTargets(settings);
 
 		await place.link.ready();
 		this.#assertUsable('attach()');

@@ -53,12 +53,30 @@ export class StandInRouter extends EnhancedEventEmitter {
 		return producer;
 	}
 
+	/** A data producer on a transport of its own, of which `transport` says what there is to know. */
+	produceData(id: string, transport: StandInDataTransport = {}): StandInProducer {
+		const observer = new EnhancedEventEmitter();
+		const dataProducer = new StandInProducer(id);
+
+		this.observer.emit('newtransport', { type: 'webrtc', ...transport, observer });
+		observer.emit('newdataproducer', dataProducer);
+
+		return dataProducer;
+	}
+
 	close(): void {
 		this.closed = true;
 		this.observer.emit('close');
 	}
 }
 
+export type StandInDataTransport = {
+	readonly type?: 'webrtc' | 'direct' | 'pipe';
+	readonly sctpParameters?: { readonly maxReceiveMessageSize: number };
+	readonly dump?: () => Promise<{ readonly maxReceiveMessageSize: number }>;
+};
+
+/** Or data producer. */
 export class StandInProducer {
 	readonly id: string;
 	readonly observer = new EnhancedEventEmitter();

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 
 import t from 'tap';
 
+import { parseAttachOptions } from '../../src/attach-options.ts';
 import { defaults } from '../../src/defaults.ts';
 import { errorCodes } from '../../src/errors.ts';
-import { parseAttachOptions, parsePluginHostOptions, parsePluginOptions, parseRingSizes, parseUpgradeOptions } from '../../src/options.ts';
+import { parsePluginHostOptions, parsePluginOptions, parseRingSizes, parseUpgradeOptions } from '../../src/options.ts';
 import { repoRoot } from '../../tools/lib/paths.ts';
 
 const read = (file: string): string => readFileSync(join(repoRoot, file), 'utf8');

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t from 'tap';
 
+import { parseAttachOptions } from '../../src/attach-options.ts';
 import { defaults } from '../../src/defaults.ts';
-import { parseAttachOptions, parsePluginHostOptions, parsePluginOptions, parseRingSizes, parseUpgradeOptions } from '../../src/options.ts';
+import { parsePluginHostOptions, parsePluginOptions, parseRingSizes, parseUpgradeOptions } from '../../src/options.ts';
 import { StandInRouter, standInMediasoup } from '../helpers/stand-in-worker.ts';
 
 const mediasoup = standInMediasoup();
