@@ -115,7 +115,7 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 		if (this.#closed) {
 			return;
 		}
-		this.#detach();
+		void this.#detach();
 		this.#close(new InvalidStateError('MPH_ERR_CLOSED', `attachment ${this.#id} was closed`));
 		this.#observer.safeEmit('close');
 	}
@@ -210,7 +210,7 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 	/** @private It does not come about. */
 	fail(error: CodedError): void {
 		if (!this.#closed) {
-			this.#detach();
+			void this.#detach();
 			this.#close(error);
 		}
 	}
@@ -261,9 +261,12 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 		this.#closeWith('workerclose', 'MPH_ERR_WORKER_CLOSED', `worker ${this.#place.link.pid} closed or died`);
 	}
 
-	/** @private The worker is told once for the whole plugin. */
-	pluginClosed(): void {
+	/** @private Resolves when the worker has let go of it, or when there is no use in waiting; never rejects. */
+	async pluginClosed(): Promise<void> {
+		const detached = this.#detach();
+
 		this.#closeWith('pluginclose', 'MPH_ERR_CLOSED', `plugin ${this.#owner.id} was closed`);
+		await detached;
 	}
 
 	async #attach(): Promise<void> {
@@ -379,11 +382,12 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 		}
 	}
 
-	#detach(): void {
+	/** Never rejects. */
+	async #detach(): Promise<void> {
 		const { link } = this.#place;
 
 		if (!link.closed) {
-			link.detach(this.#id).catch((error: Error) => {
+			await link.detach(this.#id).catch((error: Error) => {
 				this.#logger.debug(`detaching ${this.#id} from worker ${link.pid}: ${error.message}`);
 			});
 		}

@@ -1,4 +1,4 @@
-// Keeps one plugin's host running: starts it, connects it to every worker, and replaces it at once when it dies or when it is told to. Calls
+// Keeps the host of one unit running: starts it, connects it to every worker, and replaces it at once when it dies or when it is told to. Calls
 // go on meanwhile: with a standby the workers have promoted it before this hears of the death, without one they follow onAbsent.
 
 import { performance } from 'node:perf_hooks';
@@ -12,40 +12,45 @@ import { DepartedHosts } from './departed-hosts.ts';
 import { InvalidStateError } from './errors.ts';
 import { HostPhase } from './generated/control.js';
 import { HostLauncher } from './host-launcher.ts';
+import { HostPlugins } from './host-plugins.ts';
 import type { HostProcess, PluginIdentity } from './host-process.ts';
-import type { HostRun, PluginCode, SupervisedWorker } from './host-run.ts';
+import type { HostRun, PluginCode, PluginCodes, SupervisedWorker } from './host-run.ts';
 import { Outage } from './outage.ts';
 import { replaceHost } from './replacement.ts';
+import { ServingHosts } from './serving-hosts.ts';
 import type { PlannedCall, SupervisorEvents, SupervisorOptions, SupervisorState } from './supervisor-types.ts';
+import { Turns } from './turns.ts';
 import type { HostStateChange } from './worker-link.ts';
 
 export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
+	readonly serving: ServingHosts;
 	readonly #options: Required<SupervisorOptions>;
 	readonly #launcher: HostLauncher;
 	readonly #deaths: Deaths;
 	readonly #departed: DepartedHosts;
 	readonly #outage: Outage;
-	#code: PluginCode;
+	readonly #plugins: HostPlugins;
+	readonly #turns = new Turns();
 	/** Why there is no host and none on its way. */
 	#end: 'stopped' | 'quarantined' | 'died' | undefined = 'stopped';
 	/** The one that serves, or will first. */
 	#run: HostRun | undefined;
 	#standby: HostRun | undefined;
 	#successor: HostRun | undefined;
-	/** What is under way. */
-	#call: PlannedCall | undefined;
 	#standbyIsDue = false;
 	#toldStandby: HostRun | undefined;
 
 	constructor(options: SupervisorOptions) {
 		super();
 		this.#options = { delays: defaults, ...options };
-		this.#code = options;
 		this.#launcher = new HostLauncher({ ...this.#options, isActive: (run) => run === this.#run });
-		this.#launcher.on('log', (level, line) => this.emit('log', level, line));
+		this.#launcher.on('log', (level, line, pluginId) => this.emit('log', level, line, pluginId));
 		this.#launcher.on('lost', (run) => this.#lose(run, ''));
-		this.#deaths = new Deaths({ ...this.#options, workers: this.#launcher.workers, isHostMissing: () => this.#isHostMissing });
-		this.#deaths.on('log', (level, line) => this.emit('log', level, line));
+		this.#launcher.on('post', (post) => this.emit('post', post));
+		this.serving = new ServingHosts({ launcher: this.#launcher, active: () => this.#run, hasEnded: () => this.#end !== undefined });
+		this.#plugins = new HostPlugins(options.codes);
+		this.#deaths = new Deaths({ ...this.#options, name: this.#plugins.name, workers: this.#launcher.workers, isHostMissing: () => this.#isHostMissing });
+		this.#deaths.on('log', (level, line) => this.emit('log', level, line, ''));
 		this.#deaths.on('start', () => this.#startMissing());
 		this.#deaths.on('crashloop', (loop) => this.#giveUp(loop));
 		this.#departed = new DepartedHosts(this.#options.delays.shutdownGraceMs, (crash) => this.#end !== 'stopped' && this.emit('crash', crash));
@@ -90,7 +95,7 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 			this.#launcher.workers.add(worker);
 		}
 
-		await this.#tryOut(this.#code);
+		await this.#tryOut(this.#plugins.codes);
 	}
 
 	/** Connects the hosts to one more worker, now or as soon as there is one. */
@@ -107,7 +112,26 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		this.#look();
 	}
 
-	/** Resolves when the worker knows the plugin; rejects when it and the host do not come together. */
+	/** Loads one more plugin into what runs, as soon as there is a host. Rejects when that fails, and all is as it was. */
+	join(pluginId: string, code: PluginCode): Promise<PluginIdentity> {
+		return this.#turns.next(async () => {
+			const identity = await this.#plugins.join(pluginId, code, await this.serving.next(this.#options.timeoutMs));
+
+			await Promise.all(
+				this.#launcher.runs.map((run) => this.#plugins.complete(run).catch((error: Error) => this.#discard(run, error.message))),
+			);
+
+			return identity;
+		});
+	}
+
+	/** Hosts to come do not run it, those that are there unload it when it is `detached`, which never rejects. */
+	leave(pluginId: string, detached: Promise<unknown>): void {
+		this.#plugins.leave(pluginId);
+		void detached.then(() => this.#launcher.forgetPlugin(pluginId));
+	}
+
+	/** Resolves when the worker knows the unit; rejects when it and the host do not come together. */
 	async introduced(worker: SupervisedWorker): Promise<void> {
 		await this.#launcher.introduced(worker, this.#run);
 	}
@@ -142,20 +166,17 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 
 	/**
 	 * Another host takes over from the one that serves, as planned. If it cannot, the old one serves on and it rejects with the reason. Where
-	 * none serves, a host is started.
+	 * none serves, a host is started. `changed`: what the new one is to run instead.
 	 */
-	async replace(call: PlannedCall, code = this.#code): Promise<void> {
-		if (this.#call) {
-			throw new InvalidStateError('MPH_ERR_BUSY', `${call}: ${this.#call} of the plugin ${this.#code.file} is under way; wait for it first`);
-		}
-		this.#call = call;
+	async replace(call: PlannedCall, changed: PluginCodes = new Map()): Promise<void> {
+		this.#turns.begin(call, this.#plugins.name);
 
 		try {
-			await (this.#run ? this.#replaceBy(code) : this.#tryOut(code));
+			await this.#turns.next(async () => this.#change(this.#plugins.with(changed)));
 		} catch (error) {
 			throw this.#end === 'stopped' ? new InvalidStateError('MPH_ERR_CLOSED', `${call}: the plugin was closed`, { cause: error }) : error;
 		} finally {
-			this.#call = undefined;
+			this.#turns.end();
 			this.#look();
 			this.#startMissing();
 		}
@@ -175,10 +196,19 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		}
 		this.#successor?.lose('the plugin was closed');
 		this.#departed.killAll();
+		this.serving.emit('change');
+	}
+
+	async #change(codes: PluginCodes): Promise<void> {
+		// It may have been stopped before it was its turn.
+		if (this.#end === 'stopped') {
+			throw new InvalidStateError('MPH_ERR_CLOSED', 'there is nothing to replace');
+		}
+		await (this.#run ? this.#replaceBy(codes) : this.#tryOut(codes));
 	}
 
 	/** Starts a host as the one that serves. Nobody but the caller hears of it when that fails, and all is as it was. */
-	async #tryOut(code: PluginCode): Promise<void> {
+	async #tryOut(codes: PluginCodes): Promise<void> {
 		const before = this.#end;
 		let run: HostRun | undefined;
 
@@ -186,15 +216,15 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		this.#deaths.cancelStart();
 
 		try {
-			run = this.#run = this.#launcher.launch(code);
+			run = this.#run = this.#launcher.launch(codes);
 			run.isOnTrial = true;
 
-			const identity = await run.connectedEverywhere();
+			await run.connectedEverywhere();
 
 			if (this.#run !== run) {
 				throw run.host.diedError('as soon as it had started');
 			}
-			this.#adopt(code, identity);
+			this.#adopt(run);
 			this.#up(run);
 		} catch (error) {
 			if (run) {
@@ -211,13 +241,13 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		}
 	}
 
-	async #replaceBy(code: PluginCode): Promise<void> {
+	async #replaceBy(codes: PluginCodes): Promise<void> {
 		const began = performance.now();
 
 		// A worker has room for three.
 		await this.#departed.left();
 
-		const successor = this.#launcher.launch(code);
+		const successor = this.#launcher.launch(codes);
 		const previousPid = this.#run?.host.pid;
 
 		this.#successor = successor;
@@ -225,12 +255,12 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 
 		try {
 			const { workers } = this.#launcher;
-			const identity = await replaceHost({ ...this.#options, successor, workers, old: () => this.#run });
+			await replaceHost({ ...this.#options, successor, workers, old: () => this.#run });
 
 			if (this.#end === 'stopped') {
 				throw successor.host.diedError('as it had taken over');
 			}
-			this.#adopt(code, identity);
+			this.#adopt(successor);
 			this.#succeed(successor);
 			this.emit('restarted', { pid: successor.host.pid!, previousPid, tookMs: performance.now() - began });
 		} catch (error) {
@@ -247,10 +277,20 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		}
 	}
 
-	#adopt(code: PluginCode, identity: PluginIdentity): void {
-		this.#code = code;
-		this.#deaths.startOver(code.file);
-		this.emit('adopted', code, identity);
+	#adopt(run: HostRun): void {
+		this.#plugins.adopt(run);
+		this.#deaths.startOver(this.#plugins.name);
+
+		for (const [pluginId, code] of run.codes) {
+			this.emit('adopted', pluginId, code, run.identities.get(pluginId)!);
+		}
+	}
+
+	#discard(run: HostRun, reason: string): void {
+		if (!run.isOver) {
+			run.host.kill();
+			this.#lose(run, reason);
+		}
 	}
 
 	#succeed(successor: HostRun): void {
@@ -270,7 +310,7 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		this.#standbyIsDue = false;
 
 		if (this.#wantsStandby) {
-			await this.#bringUp(() => (this.#standby = this.#launcher.launch(this.#code)));
+			await this.#bringUp(() => (this.#standby = this.#launcher.launch(this.#plugins.codes)));
 		}
 	}
 
@@ -287,9 +327,8 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		} catch (error) {
 			if (!run) {
 				this.#deaths.add(undefined, (error as Error).message, this.#run !== undefined);
-			} else if (!run.isOver) {
-				run.host.kill();
-				this.#lose(run, (error as Error).message);
+			} else {
+				this.#discard(run, (error as Error).message);
 			}
 		}
 	}
@@ -311,7 +350,7 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		const [run, standby] = [this.#run, this.#standby];
 
 		// Whom the workers promote is for them to choose.
-		if (!this.#call && run && standby?.servesAnywhere && !run.servesAnywhere) {
+		if (!this.#turns.call && run && standby?.servesAnywhere && !run.servesAnywhere) {
 			[this.#run, this.#standby] = [standby, run];
 		}
 		if (this.#run?.isUp && this.#outage.canEndBy(this.#run)) {
@@ -321,6 +360,7 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 			this.#toldStandby = this.#standby;
 			this.emit('standby', { pid: this.standbyHost.pid! });
 		}
+		this.serving.emit('change');
 	}
 
 	/** The host is of no use any more, whether its process has ended or not. Only the first call for a run counts. */
@@ -342,7 +382,7 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		} else if (run === this.#standby) {
 			this.#standby = undefined;
 			this.#departed.abandon(run);
-			this.emit('log', 'warn', `the standby, host ${run.host.pid}, is gone${reason && ` (${reason})`}`);
+			this.emit('log', 'warn', `the standby, host ${run.host.pid}, is gone${reason && ` (${reason})`}`, '');
 			this.#deaths.add(run, reason, true);
 		}
 	}
@@ -368,7 +408,7 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		this.#deaths.cancelStart();
 
 		if (!this.#run) {
-			void this.#bringUp(() => (this.#run = this.#launcher.launch(this.#code)));
+			void this.#bringUp(() => (this.#run = this.#launcher.launch(this.#plugins.codes)));
 		} else if (this.#wantsStandby && !this.#standbyIsDue) {
 			void this.#launchStandby();
 		}
@@ -379,12 +419,12 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 	}
 
 	get #wantsStandby(): boolean {
-		return !this.#end && this.#options.standby && !this.#standby && !this.#call && this.#run?.isUp === true;
+		return !this.#end && this.#options.standby && !this.#standby && !this.#turns.call && this.#run?.isUp === true;
 	}
 
 	#giveUp({ deathsInRow, words, end, error }: CrashLoop): void {
 		if (this.#run) {
-			this.emit('log', 'error', `${words}; host ${this.#run.host.pid} serves on without a standby`);
+			this.emit('log', 'error', `${words}; host ${this.#run.host.pid} serves on without a standby`, '');
 
 			return;
 		}
@@ -395,5 +435,6 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		} else {
 			this.emit('quarantine', { error, deathsInRow });
 		}
+		this.serving.emit('change');
 	}
 }

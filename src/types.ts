@@ -19,7 +19,9 @@ export type {
 	UpgradeOptions,
 } from './options.ts';
 export type { PluginHost, PluginHostDump, PluginHostEvents, PluginHostObserver, PluginHostObserverEvents } from './plugin-host.ts';
-export type { Plugin, PluginDump, PluginEvents, PluginNews, PluginObserver, PluginObserverEvents, PoisonReport } from './plugin.ts';
+export type { PluginEvents, PluginNews, PluginObserver, PluginObserverEvents, PoisonReport } from './plugin-events.ts';
+export type { NotifyOptions, PluginMessage, PluginProtocol, RequestAllOptions, RequestOptions, WorkerTarget } from './plugin-protocol.ts';
+export type { Plugin, PluginDump } from './plugin.ts';
 export type {
 	AttachmentStats,
 	HostStats,

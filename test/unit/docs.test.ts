@@ -42,7 +42,7 @@ t.test('every option that there is stands in the table, and every event of a plu
 			t.ok(rows.some(([, , option]) => option === name || option?.split(' or ').includes(name)), name);
 		}
 	}
-	for (const name of /export type PluginNews = \{([^]*?)\n\};/.exec(read('src/plugin.ts'))![1]!.matchAll(/^\t(\w+): /gm)) {
+	for (const name of /export type PluginNews = \{([^]*?)\n\};/.exec(read('src/plugin-events.ts'))![1]!.matchAll(/^\t(\w+): /gm)) {
 		t.ok(rows.some(([, , event]) => event?.split(' ')[0] === name[1]), name[1]!);
 	}
 });
