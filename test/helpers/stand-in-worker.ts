@@ -11,7 +11,7 @@ import { FrameReader } from '../../src/control/framing.ts';
 import { AttachmentState, Body, ProtocolVersion } from '../../src/generated/control.js';
 import { LayoutVersion } from '../../src/generated/layout.js';
 import type { MediasoupModule } from '../../src/options.ts';
-import type { Request } from './worker-messages.ts';
+import type { Request, StandInRing } from './worker-messages.ts';
 import { attachmentStateChanged, ok, readAttach, readRequest, stats, welcome } from './worker-messages.ts';
 
 export const standInVersion = '3.27.1';
@@ -99,8 +99,9 @@ export class StandInWorker {
 	readonly requests: Request[] = [];
 	/** Tells of every request as "request", and of the end of the controller as "disconnect". */
 	readonly events = new EnhancedEventEmitter();
-	/** By plugin id; what GetStats answers. */
+	/** By plugin id; what GetStats answers, with `rings`. */
 	readonly verdicts = new Map<string, number>();
+	readonly rings: StandInRing[] = [];
 	closed = false;
 	readonly #server: Server;
 	readonly #options: StandInOptions;
@@ -201,7 +202,7 @@ const answerWell: Answer = (request, worker) => {
 		case Body.Attach:
 			return [ok(request.id), attachmentStateChanged(readAttach(request).attachmentId()!, AttachmentState.Active)];
 		case Body.GetStats:
-			return stats(request.id, worker.verdicts);
+			return stats(request.id, worker.verdicts, worker.rings);
 		default:
 			return ok(request.id);
 	}
