@@ -340,6 +340,42 @@ export const casesWithoutWorker: readonly CaseWithoutWorker[] = [
 				return plugin.attach({ producerId: 'producer-1' });
 			}),
 	},
+	{
+		code: 'MPH_ERR_DATA_PRODUCER_NOT_FOUND',
+		title: 'a data producer that nobody knows',
+		names: /data producer data-9/,
+		run: () => attached({}, (plugin) => plugin.attach({ dataProducerId: 'data-9', onAbsent: 'accept', onOverflow: 'accept' })),
+	},
+	{
+		code: 'MPH_ERR_DATA_PRODUCER_CLOSED',
+		title: 'a data producer that closes meanwhile',
+		names: /data producer data-1 closed/,
+		run: () =>
+			attached({ answers: { [Body.Attach]: () => undefined } }, (plugin, router, worker) => {
+				const dataProducer = router.produceData('data-1');
+
+				worker.events.on('request', ({ type }: Request) => type === Body.Attach && dataProducer.close());
+
+				return plugin.attach({ dataProducerId: 'data-1', onAbsent: 'accept', onOverflow: 'accept' });
+			}),
+	},
+	{
+		code: 'MPH_ERR_NOT_TARGETED',
+		title: 'a target for an attachment to a whole router',
+		names: /addProducer\(\): attachment .* is to router router-1/,
+		run: () => attached({}, async (plugin, router) => (await plugin.attach({ router })).addProducer('producer-1')),
+	},
+	{
+		code: 'MPH_ERR_RING_SIZE',
+		title: 'a data producer whose messages are too long for the ring',
+		names: /1048577 bytes, .* has 1048576/,
+		run: () =>
+			attached({}, (plugin, router) => {
+				router.produceData('data-1', { sctpParameters: { maxReceiveMessageSize: 1_048_577 } });
+
+				return plugin.attach({ dataProducerId: 'data-1', onAbsent: 'accept', onOverflow: 'accept' });
+			}),
+	},
 ];
 
 /** These need our worker. */
