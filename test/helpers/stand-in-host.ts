@@ -183,6 +183,9 @@ function onRequest(id: number, request: PluginRequest): void {
 		case 'methods':
 			reply(false, Buffer.from(JSON.stringify(methods)));
 			break;
+		case 'plugins':
+			reply(false, Buffer.from(JSON.stringify([...configs.values()].map(({ name }) => name))));
+			break;
 		case 'fail':
 			reply(true, Buffer.from(`worker ${workerPid} will not have it`));
 			break;
