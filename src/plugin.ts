@@ -7,7 +7,6 @@ import type { AppData } from 'mediasoup/types';
 import type { AttachOptions } from './attach-options.ts';
 import { parseAttachOptions } from './attach-options.ts';
 import { Attachment } from './attachment.ts';
-import type { RawBody } from './control/incoming.ts';
 import type { HostDiedError } from './errors.ts';
 import { InvalidStateError, TimeoutError } from './errors.ts';
 import type { PluginIdentity, PluginPost } from './host-process.ts';
@@ -20,18 +19,8 @@ import type { Placement, PluginSettings, UpgradeOptions } from './options.ts';
 import { parseUpgradeOptions } from './options.ts';
 import type { PluginEvents, PluginNews, PluginObserver, PluginObserverEvents } from './plugin-events.ts';
 import { checkPluginFile } from './plugin-file.ts';
-import type {
-	NotificationMethod,
-	NotifyOptions,
-	PluginCall,
-	PluginProtocol,
-	RequestAllOptions,
-	RequestMethod,
-	RequestOptions,
-	RequestSettings,
-} from './plugin-protocol.ts';
-import { decodeAnswer, decodeBody, encodeCall, parseRequestOptions } from './plugin-protocol.ts';
-import type { PluginAnswers } from './plugin-requests.ts';
+import { PluginMessages } from './plugin-messages.ts';
+import type { NotificationMethod, NotifyOptions, PluginProtocol, RequestAllOptions, RequestMethod, RequestOptions } from './plugin-protocol.ts';
 import type { PluginStats } from './stats.ts';
 import { pluginStatsOf } from './stats.ts';
 import type { SupervisorState } from './supervisor-types.ts';
@@ -74,6 +63,7 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData, P
 {
 	readonly #context: PluginContext;
 	readonly #unit: HostUnit;
+	readonly #messages: PluginMessages;
 	readonly #attachments = new Map<string, Attachment>();
 	/** Those that wait to become active for the first time. */
 	readonly #starting = new Set<Attachment>();
@@ -87,12 +77,16 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData, P
 	constructor(context: PluginContext) {
 		super();
 
-		const { settings, unit, logger } = context;
+		const { id: pluginId, settings, unit, logger } = context;
 
 		this.#context = context;
 		this.#unit = unit;
 		this.#code = settings;
 		this.#appData = settings.appData as PluginAppData;
+		this.#messages = new PluginMessages({
+			...{ pluginId, requests: unit.requests, logger, name: () => this.name },
+			assertUsable: (call) => this.#assertUsable(call),
+		});
 		this.on('listenererror', (eventName, error) => {
 			logger.error(`a listener for "${eventName}" of plugin ${this.name} threw: ${error.stack ?? error.message}`);
 		});
@@ -221,11 +215,7 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData, P
 		body?: Protocol['requests'][Method]['body'],
 		options: RequestOptions = {},
 	): Promise<Protocol['requests'][Method]['answer']> {
-		const settings = parseRequestOptions('request()', options, ['timeoutMs', 'worker']);
-		const call = encodeCall('request()', method, body);
-		const [[workerPid, answer]] = [...(await this.#send('request()', call, settings))] as [[number, RawBody]];
-
-		return decodeAnswer(method, workerPid, answer);
+		return this.#messages.request(method, body, options);
 	}
 
 	/** As request() of all instances, with their answers by the workers' pids. */
@@ -234,10 +224,7 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData, P
 		body?: Protocol['requests'][Method]['body'],
 		options: RequestAllOptions = {},
 	): Promise<Map<number, Protocol['requests'][Method]['answer']>> {
-		const settings = parseRequestOptions('requestAll()', options, ['timeoutMs']);
-		const answers = await this.#send('requestAll()', encodeCall('requestAll()', method, body), settings);
-
-		return new Map([...answers].map(([workerPid, answer]) => [workerPid, decodeAnswer(method, workerPid, answer)]));
+		return this.#messages.requestAll(method, body, options);
 	}
 
 	/** Resolves when the host has it. Nobody need wait for that: that it failed is in the log, too. */
@@ -246,11 +233,7 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData, P
 		body?: Protocol['notifications'][Method],
 		options: NotifyOptions = {},
 	): Promise<void> {
-		const notified = this.#notify(method, body, options);
-
-		notified.catch((error: Error) => this.#context.logger.warn(`notification "${method}" for plugin ${this.name}: ${error.message}`));
-
-		return notified;
+		return this.#messages.notify(method, body, options);
 	}
 
 	/**
@@ -385,21 +368,13 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData, P
 	}
 
 	/** @private */
-	posted({ name, workerPid, ...raw }: PluginPost): void {
-		let body: unknown;
+	posted(post: PluginPost): void {
+		const message = this.#messages.read(post);
 
-		try {
-			body = decodeBody(raw);
-		} catch (error) {
-			this.#context.logger.warn(`message "${name}" of plugin ${this.name} was thrown away: ${(error as Error).message}`);
-
-			return;
+		if (message) {
+			// What it is by its name is between the app and its plugin.
+			(this as Plugin).safeEmit('message', message);
 		}
-
-		const message = { name, body, worker: workerPid === 0 ? undefined : workerPid };
-
-		// What it is by its name is between the app and its plugin.
-		(this as Plugin).safeEmit('message', message);
 	}
 
 	/** @private */
@@ -414,18 +389,6 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData, P
 		for (const teller of tellers) {
 			teller.safeEmit(event, what);
 		}
-	}
-
-	#send(name: string, call: PluginCall, settings: RequestSettings, isNotification = false): Promise<PluginAnswers> {
-		this.#assertUsable(name);
-
-		return this.#unit.requests.send(call, { ...settings, pluginId: this.id, isNotification });
-	}
-
-	async #notify(method: string, body: unknown, options: NotifyOptions): Promise<void> {
-		const settings = parseRequestOptions('notify()', options, ['worker']);
-
-		await this.#send('notify()', encodeCall('notify()', method, body), settings, true);
 	}
 
 	#onAttachmentClosed(attachment: Attachment): void {

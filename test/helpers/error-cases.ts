@@ -196,6 +196,29 @@ export const casesWithoutWorker: readonly CaseWithoutWorker[] = [
 			attached({ answers: { [Body.Attach]: ({ id }) => ok(id) } }, (plugin, router) => plugin.attach({ router }), { timeoutMs: 2_000 }),
 	},
 	{
+		code: 'MPH_ERR_NO_INSTANCE',
+		title: 'a request when there is no worker',
+		names: /"setLimit" cannot be sent: there is no worker/,
+		run: () =>
+			opened({ hostBin: standInHost }, async (pluginHost) => {
+				const plugin = await pluginHost.createPlugin({ file: fixturePlugin('accept-all') });
+
+				await plugin.request('setLimit', { packetsPerSecond: 5 });
+			}),
+	},
+	{
+		code: 'MPH_ERR_REQUEST_TIMEOUT',
+		title: 'a request that the plugin does not answer',
+		names: /request "never" was not answered within 20 ms/,
+		run: () => attached({}, (plugin) => plugin.request('never', {}, { timeoutMs: 20 })),
+	},
+	{
+		code: 'MPH_ERR_REQUEST_FAILED',
+		title: 'a request that the plugin refuses',
+		names: /request "fail" failed in worker \d+: worker \d+ will not have it/,
+		run: () => attached({}, (plugin) => plugin.request('fail')),
+	},
+	{
 		code: 'MPH_ERR_HOST_USER',
 		title: 'hosts under another user by an app that is not root',
 		names: /user 65534: .*this app runs as user 1234/,
@@ -250,8 +273,8 @@ export const casesWithoutWorker: readonly CaseWithoutWorker[] = [
 	{
 		code: 'MPH_ERR_PROTOCOL_VERSION',
 		title: 'a worker of another protocol version',
-		names: /control protocol 3 .*2/,
-		run: () => attached({ answers: { [Body.Hello]: ({ id }) => welcome(id, 3, 1, 1, '3.27.1') } }, (plugin, router) => plugin.attach({ router })),
+		names: /control protocol 99 .*3/,
+		run: () => attached({ answers: { [Body.Hello]: ({ id }) => welcome(id, 99, 1, 1, '3.27.1') } }, (plugin, router) => plugin.attach({ router })),
 	},
 	{
 		code: 'MPH_ERR_PROTOCOL_VERSION',
