@@ -2,22 +2,29 @@
 
 import type { Outgoing, TargetFields } from './control/outgoing.ts';
 import { InvalidOptionError, NotFoundError } from './errors.ts';
-import type { RouterPlace, TargetKind } from './topology.ts';
-import { targetWords } from './topology.ts';
+import type { RouterPlace, TargetKind } from './router-place.ts';
+import { targetWords } from './router-place.ts';
 import { isObject } from './validate.ts';
 
-export class AttachmentTargets {
-	readonly #attachmentId: string;
-	readonly #place: RouterPlace;
-	readonly #ids: Readonly<Record<TargetKind, Set<string>>>;
-	/** Whether the attachment outlives the last of them. */
-	readonly #areKept: boolean;
+export type AttachmentTargetsOptions = {
+	readonly attachmentId: string;
+	readonly place: RouterPlace;
+	readonly fields: TargetFields;
+	/** Rejects when a data producer has messages that the attachment cannot take. */
+	readonly check: (call: string, dataProducerId: string) => Promise<void>;
+	/** Throws when the attachment is closed. */
+	readonly assertOpen: (call: string) => void;
+	/** Ends the attachment. */
+	readonly close: () => void;
+};
 
-	constructor(attachmentId: string, place: RouterPlace, { producerIds, dataProducerIds, keepWithoutTargets }: TargetFields) {
-		this.#attachmentId = attachmentId;
-		this.#place = place;
-		this.#ids = { producer: new Set(producerIds), dataProducer: new Set(dataProducerIds) };
-		this.#areKept = keepWithoutTargets;
+export class AttachmentTargets {
+	readonly #options: AttachmentTargetsOptions;
+	readonly #ids: Readonly<Record<TargetKind, Set<string>>>;
+
+	constructor(options: AttachmentTargetsOptions) {
+		this.#options = options;
+		this.#ids = { producer: new Set(options.fields.producerIds), dataProducer: new Set(options.fields.dataProducerIds) };
 	}
 
 	get fields(): TargetFields {
@@ -37,13 +44,18 @@ export class AttachmentTargets {
 		return [...this.#ids[kind]];
 	}
 
-	/** Whether the attachment would end without it. */
-	isLast(kind: TargetKind, id: string): boolean {
-		return !this.#areKept && this.#size === 1 && this.#ids[kind].has(id);
-	}
-
 	/** Resolves when the worker knows it. */
-	async add(kind: TargetKind, id: string): Promise<void> {
+	async add(call: string, kind: TargetKind, target: unknown): Promise<void> {
+		const { place, check, assertOpen } = this.#options;
+		const id = readTargetId(call, kind, target);
+
+		if (!place.has(kind, id)) {
+			throw new NotFoundError(targetWords[kind].notFound, `${call}: router ${place.router.id} has no ${targetWords[kind].name} ${id}`);
+		}
+		if (kind === 'dataProducer') {
+			await check(call, id);
+			assertOpen(call);
+		}
 		if (this.#ids[kind].has(id)) {
 			return;
 		}
@@ -52,17 +64,38 @@ export class AttachmentTargets {
 		this.#ids[kind].add(id);
 
 		try {
-			await this.#place.link.addTarget(this.#change(kind, id));
+			await place.link.addTarget(this.#change(kind, id));
 		} catch (error) {
 			this.#ids[kind].delete(id);
-			throw error;
+			throw this.#reason(call, error);
 		}
 	}
 
 	/** Resolves when the worker has let go of it. */
-	async remove(kind: TargetKind, id: string): Promise<void> {
-		await this.#place.link.removeTarget(this.#change(kind, id));
+	async remove(call: string, kind: TargetKind, target: unknown): Promise<void> {
+		const { attachmentId, place, close } = this.#options;
+		const id = readTargetId(call, kind, target);
+
+		if (!this.#ids[kind].has(id)) {
+			throw new NotFoundError(targetWords[kind].notFound, `${call}: ${targetWords[kind].name} ${id} is no target of attachment ${attachmentId}`);
+		}
+		if (!this.#areKept && this.#size === 1) {
+			close();
+
+			return;
+		}
+
+		try {
+			await place.link.removeTarget(this.#change(kind, id));
+		} catch (error) {
+			throw this.#reason(call, error);
+		}
 		this.#ids[kind].delete(id);
+
+		// The others may have closed meanwhile.
+		if (this.areOver) {
+			close();
+		}
 	}
 
 	/** Returns false when it was none. */
@@ -70,27 +103,25 @@ export class AttachmentTargets {
 		return this.#ids[kind].delete(id);
 	}
 
-	/** That it can be added. */
-	assertExists(call: string, kind: TargetKind, id: string): void {
-		if (!this.#place.has(kind, id)) {
-			throw new NotFoundError(targetWords[kind].notFound, `${call}: router ${this.#place.router.id} has no ${targetWords[kind].name} ${id}`);
-		}
-	}
-
-	/** That it can be removed. */
-	assertNamed(call: string, kind: TargetKind, id: string): void {
-		if (!this.#ids[kind].has(id)) {
-			throw new NotFoundError(targetWords[kind].notFound, `${call}: ${targetWords[kind].name} ${id} is no target of attachment ${this.#attachmentId}`);
-		}
+	/** Whether the attachment outlives the last of them. */
+	get #areKept(): boolean {
+		return this.#options.fields.keepWithoutTargets;
 	}
 
 	get #size(): number {
 		return this.#ids.producer.size + this.#ids.dataProducer.size;
 	}
 
+	/** What closed the attachment meanwhile says more than that the worker does not know it any more. */
+	#reason(call: string, error: unknown): unknown {
+		this.#options.assertOpen(call);
+
+		return error;
+	}
+
 	#change(kind: TargetKind, id: string): Outgoing['AddTarget'] {
 		return {
-			attachmentId: this.#attachmentId,
+			attachmentId: this.#options.attachmentId,
 			producerId: kind === 'producer' ? id : undefined,
 			dataProducerId: kind === 'dataProducer' ? id : undefined,
 		};
@@ -98,7 +129,7 @@ export class AttachmentTargets {
 }
 
 /** What the app gave to `call` as a producer or its id. */
-export function readTargetId(call: string, kind: TargetKind, target: unknown): string {
+function readTargetId(call: string, kind: TargetKind, target: unknown): string {
 	const id = isObject(target) ? target['id'] : target;
 
 	if (typeof id !== 'string' || id === '') {

@@ -10,7 +10,7 @@ import type { AttachmentOwner } from './attach-message.ts';
 import { attachMessage } from './attach-message.ts';
 import type { AttachSettings, AttachmentMode, DataProducerRef, ProducerRef } from './attach-options.ts';
 import { whyToChoose } from './attach-options.ts';
-import { AttachmentTargets, readTargetId } from './attachment-targets.ts';
+import { AttachmentTargets } from './attachment-targets.ts';
 import type { AttachmentDump, AttachmentEvents, AttachmentObserver, AttachmentObserverEvents } from './attachment-types.ts';
 import { InvalidOptionError, InvalidStateError } from './errors.ts';
 import type { CodedError } from './errors.ts';
@@ -19,8 +19,8 @@ import type { Logger } from './logger.ts';
 import { checkMessagesFit } from './message-fit.ts';
 import type { AttachmentStats } from './stats.ts';
 import { attachmentStatsOf } from './stats.ts';
-import type { Dependent, RouterPlace, TargetKind } from './topology.ts';
-import { targetWords } from './topology.ts';
+import type { Dependent, RouterPlace, TargetKind } from './router-place.ts';
+import { targetWords } from './router-place.ts';
 import type { AttachmentListener } from './worker-link.ts';
 
 type CloseEvent = 'routerclose' | 'producerclose' | 'dataproducerclose' | 'workerclose' | 'pluginclose';
@@ -50,7 +50,14 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 		this.#owner = owner;
 		this.#place = place;
 		this.#settings = settings;
-		this.#targets = settings.targets && new AttachmentTargets(this.#id, place, settings.targets);
+		this.#targets =
+			settings.targets &&
+			new AttachmentTargets({
+				...{ attachmentId: this.#id, place, fields: settings.targets },
+				check: (call, dataProducerId) => this.#checkMessagesFit(call, [dataProducerId]),
+				assertOpen: (call) => this.#assertOpen(call),
+				close: () => this.close(),
+			});
 		this.#logger = logger;
 		this.#appData = settings.appData as AttachmentAppData;
 		this.#activated.promise.catch(() => {});
@@ -131,12 +138,12 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 
 	/** From now on it means that producer, too. Only for an attachment whose targets are named. */
 	async addProducer(producer: string | ProducerRef): Promise<void> {
-		await this.#addTarget('addProducer()', 'producer', producer);
+		await this.#namedTargets('addProducer()').add('addProducer()', 'producer', producer);
 	}
 
 	/** Held packets of it are accepted. Without its last target an attachment that was made without a list closes. */
 	async removeProducer(producer: string | ProducerRef): Promise<void> {
-		await this.#removeTarget('removeProducer()', 'producer', producer);
+		await this.#namedTargets('removeProducer()').remove('removeProducer()', 'producer', producer);
 	}
 
 	/** As addProducer(). The attachment must have chosen its policies. */
@@ -146,12 +153,12 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 		if (notChosen.length > 0) {
 			throw new InvalidOptionError('MPH_ERR_OPTION_TYPE', `addDataProducer(): with attach(), ${whyToChoose(notChosen, 'an attachment to data producers')}`);
 		}
-		await this.#addTarget('addDataProducer()', 'dataProducer', dataProducer);
+		await this.#namedTargets('addDataProducer()').add('addDataProducer()', 'dataProducer', dataProducer);
 	}
 
 	/** As removeProducer(). */
 	async removeDataProducer(dataProducer: string | DataProducerRef): Promise<void> {
-		await this.#removeTarget('removeDataProducer()', 'dataProducer', dataProducer);
+		await this.#namedTargets('removeDataProducer()').remove('removeDataProducer()', 'dataProducer', dataProducer);
 	}
 
 	async getStats(): Promise<AttachmentStats> {
@@ -270,15 +277,22 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 	}
 
 	async #attach(): Promise<void> {
-		const { dataProducers, pipe, copy } = this.#settings;
+		const { dataProducers, pipe } = this.#settings;
 
-		if (dataProducers && copy === 'full') {
-			await checkMessagesFit('attach()', this.#place, this.#owner.unitId, this.dataProducerIds ?? this.#place.dataProducerIds(pipe));
+		if (dataProducers) {
+			await this.#checkMessagesFit('attach()', this.dataProducerIds ?? this.#place.dataProducerIds(pipe));
 		}
 		if (!this.#closed) {
 			const it = { id: this.#id, owner: this.#owner, routerId: this.routerId, targets: this.#targets?.fields };
 
 			await this.#place.link.attach(attachMessage(it, this.#settings), this);
+		}
+	}
+
+	async #checkMessagesFit(call: string, dataProducerIds: readonly string[]): Promise<void> {
+		// Of others nothing is copied.
+		if (this.#settings.copy === 'full') {
+			await checkMessagesFit(call, this.#place, this.#owner.unitId, dataProducerIds);
 		}
 	}
 
@@ -326,39 +340,6 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 		this.#closeWith(kind === 'producer' ? 'producerclose' : 'dataproducerclose', closed, `${name}${id} closed`);
 	}
 
-	async #addTarget(call: string, kind: TargetKind, target: unknown): Promise<void> {
-		const id = readTargetId(call, kind, target);
-		const targets = this.#namedTargets(call);
-
-		targets.assertExists(call, kind, id);
-
-		if (kind === 'dataProducer' && this.#settings.copy === 'full') {
-			await checkMessagesFit(call, this.#place, this.#owner.unitId, [id]);
-			this.#assertOpen(call);
-		}
-		await this.#unlessClosed(call, () => targets.add(kind, id));
-	}
-
-	async #removeTarget(call: string, kind: TargetKind, target: unknown): Promise<void> {
-		const id = readTargetId(call, kind, target);
-		const targets = this.#namedTargets(call);
-
-		targets.assertNamed(call, kind, id);
-
-		if (targets.isLast(kind, id)) {
-			this.close();
-
-			return;
-		}
-
-		await this.#unlessClosed(call, () => targets.remove(kind, id));
-
-		// The others may have closed meanwhile.
-		if (targets.areOver) {
-			this.close();
-		}
-	}
-
 	#namedTargets(call: string): AttachmentTargets {
 		this.#assertOpen(call);
 
@@ -370,16 +351,6 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 		}
 
 		return this.#targets;
-	}
-
-	/** What closed it meanwhile says more than that the worker does not know it any more. */
-	async #unlessClosed(call: string, ask: () => Promise<void>): Promise<void> {
-		try {
-			await ask();
-		} catch (error) {
-			this.#assertOpen(call);
-			throw error;
-		}
 	}
 
 	/** Never rejects. */

@@ -13,7 +13,7 @@ import type { HostUser, PluginSettings } from './options.ts';
 import type { PluginNews } from './plugin-events.ts';
 import { PluginRequests } from './plugin-requests.ts';
 import { capturePoison } from './poison-captures.ts';
-import type { RawInstanceStats } from './control/incoming.ts';
+import type { RawInstanceStats } from './control/raw-stats.ts';
 import type { HostStats } from './stats.ts';
 import { rssBytesOf } from './stats.ts';
 import type { PlannedCall, SupervisorState } from './supervisor-types.ts';
@@ -145,7 +145,7 @@ export class HostUnit {
 		} else if (this.#endedBy) {
 			throw this.#endedBy;
 		} else {
-			member.adopted(member.code, await this.#supervisor.join(member.id, member.code));
+			await this.#joinHost(member);
 		}
 	}
 
@@ -230,6 +230,14 @@ export class HostUnit {
 	/** As the host that serves counts. */
 	async instanceStats(): Promise<readonly RawInstanceStats[]> {
 		return (await this.#supervisor.host?.getStats(Math.min(this.#options.timeoutMs, hostStatsTimeoutMs))) ?? [];
+	}
+
+	async #joinHost(member: UnitMember): Promise<void> {
+		try {
+			member.adopted(member.code, await this.#supervisor.join(member.id, member.code));
+		} catch (error) {
+			throw this.#endedBy ?? error;
+		}
 	}
 
 	async #start(): Promise<void> {

@@ -3,7 +3,7 @@
 
 import { RingSizeError } from './errors.ts';
 import { DataRecord, Limit } from './generated/layout.js';
-import type { RouterPlace } from './topology.ts';
+import type { RouterPlace } from './router-place.ts';
 
 /** Bytes of a record besides the message, at most: its header and the subchannels. */
 const overhead = DataRecord.sizeOf() + Limit.MaxSubchannels * Uint16Array.BYTES_PER_ELEMENT;
@@ -14,9 +14,11 @@ export async function checkMessagesFit(call: string, place: RouterPlace, unitId:
 
 	for (const [index, size] of sizes.entries()) {
 		if (size !== undefined && size + overhead > ringSize! / 2) {
+			const found = `${call}: a message of data producer ${dataProducerIds[index]} can have ${size} bytes, and the packet ring of the plugin at router ${place.router.id} has ${ringSize}`;
+
 			throw new RingSizeError(
 				'MPH_ERR_RING_SIZE',
-				`${call}: a message of data producer ${dataProducerIds[index]} can have ${size} bytes, and the packet ring of the plugin at router ${place.router.id} has ${ringSize}, of which a message may take half (with ${overhead} bytes around it); give it at least ${sufficient(size)} by configureRouter() before the first attachment of the plugin to the router, or choose a smaller maxReceiveMessageSize for the transport`,
+				`${found}, of which a message may take half (with ${overhead} bytes around it); give it at least ${sufficient(size)} by configureRouter() before the plugin's first attachment to the router, or choose a smaller maxReceiveMessageSize for the transport`,
 			);
 		}
 	}

@@ -3,7 +3,7 @@
 
 import { readFile } from 'node:fs/promises';
 
-import type { RawAttachmentStats, RawInstanceStats, RawPluginStats, RawRingStats } from './control/incoming.ts';
+import type { RawAttachmentStats, RawInstanceStats, RawPluginStats, RawRingStats } from './control/raw-stats.ts';
 import type { CountersOf, attachmentCounters, instanceCounters, pluginCounters } from './counters.ts';
 import { Placement as PlacementCode } from './generated/control.js';
 import type { HoldTimes } from './hold-times.ts';

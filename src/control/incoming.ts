@@ -4,7 +4,6 @@
 
 import * as flatbuffers from 'flatbuffers';
 
-import type { CountersOf } from '../counters.ts';
 import { attachmentCounters, instanceCounters, pluginCounters, readCounters, toNumber } from '../counters.ts';
 import { ProtocolError } from '../errors.ts';
 import {
@@ -30,8 +29,9 @@ import {
 	WorkerConnected,
 	WorkerLost,
 } from '../generated/control.js';
-import type { AttachmentStats, HostPhase, InstanceStats, Placement, PluginStats, RingStats } from '../generated/control.js';
+import type { AttachmentStats, HostPhase, InstanceStats, PluginStats, RingStats } from '../generated/control.js';
 import type { Empty } from './outgoing.ts';
+import type { RawAttachmentStats, RawInstanceStats, RawPluginStats, RawRingStats } from './raw-stats.ts';
 
 export type Incoming = {
 	// From a worker.
@@ -84,48 +84,6 @@ export type RawBody = {
 	readonly body: Uint8Array | undefined;
 	/** JSON text otherwise. */
 	readonly binary: boolean;
-};
-
-export type RawAttachmentStats = CountersOf<typeof attachmentCounters> & {
-	readonly attachmentId: string;
-	readonly pluginId: string;
-	readonly routerId: string;
-	readonly active: boolean;
-	readonly paused: boolean;
-	readonly held: number;
-	readonly holdHistogram: readonly number[];
-	readonly holdSumNs: number;
-};
-
-export type RawRingStats = {
-	readonly pluginId: string;
-	readonly routerId: string;
-	readonly epoch: number;
-	readonly packetRingSize: number;
-	readonly packetRingUsed: number;
-	readonly verdictRingSize: number;
-	readonly published: number;
-	readonly held: number;
-};
-
-export type RawPluginStats = CountersOf<typeof pluginCounters> & {
-	readonly pluginId: string;
-	readonly connected: boolean;
-	readonly hostPid: number;
-	readonly heldAtLastDisconnect: number;
-	readonly standbyPids: readonly number[];
-};
-
-export type RawInstanceStats = CountersOf<typeof instanceCounters> & {
-	readonly pluginId: string;
-	readonly workerPid: number;
-	readonly shard: number;
-	readonly placement: Placement;
-	readonly placementReason: string;
-	readonly placementMoves: number;
-	/** -1: it never looked. */
-	readonly cpu: number;
-	readonly counters: ReadonlyMap<string, number>;
 };
 
 /** Undefined for a body that this version does not know: newer peers may tell more. */

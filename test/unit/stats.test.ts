@@ -1,6 +1,6 @@
 import t from 'tap';
 
-import type { RawInstanceStats } from '../../src/control/incoming.ts';
+import type { RawInstanceStats } from '../../src/control/raw-stats.ts';
 import { Placement } from '../../src/generated/control.js';
 import type { InstanceStats } from '../../src/stats.ts';
 import { pluginStatsOf } from '../../src/stats.ts';

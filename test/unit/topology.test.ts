@@ -1,7 +1,7 @@
 import t from 'tap';
 
+import type { Dependent } from '../../src/router-place.ts';
 import { Topology } from '../../src/topology.ts';
-import type { Dependent } from '../../src/topology.ts';
 import type { WorkerLink } from '../../src/worker-link.ts';
 import { StandInWorker, StandInRouter, standInMediasoup } from '../helpers/stand-in-worker.ts';
 
