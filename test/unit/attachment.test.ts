@@ -45,6 +45,19 @@ t.test('what is left out reaches the worker as the defaults say', async (t) => {
 	t.equal(sent.context(), '{}');
 });
 
+t.test('no option is taken for another one', async (t) => {
+	const { plugin, worker, router } = await stage(t);
+
+	for (const name of ['keyFramesOnly', 'subscribe', 'wholeFrames', 'pipe'] as const) {
+		await plugin.attach({ router, mode: 'filter', wholeFrames: false, [name]: true });
+
+		const sent = readAttach(worker.requestsOf(Body.Attach).at(-1)!);
+		const flags = { keyFramesOnly: sent.keyFramesOnly(), subscribe: sent.subscribe(), wholeFrames: sent.wholeFrames(), pipe: sent.pipe() };
+
+		t.same(flags, { keyFramesOnly: false, subscribe: false, wholeFrames: false, pipe: false, [name]: true });
+	}
+});
+
 t.test('a level of sound is negative here and positive there', async (t) => {
 	const { plugin, worker, router } = await stage(t);
 
