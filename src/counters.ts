@@ -31,7 +31,7 @@ export const attachmentCounters = {
 	notSelected: 'passed by, because it was not selected',
 } as const satisfies Meanings<AttachmentStats>;
 
-/** By worker. Hosts of one group are one host here. */
+/** By worker. Plugins of one group are counted together. */
 export const pluginCounters = {
 	verdicts: 'verdicts that came',
 	promptVerdicts: 'of these: those that came within the two microseconds for which the worker waits for a host that is awake on another CPU',
