@@ -28,9 +28,9 @@ export class HostPlugins {
 		return new Map([...this.#codes].map(([pluginId, code]) => [pluginId, changed.get(pluginId) ?? code]));
 	}
 
-	/** From now on every host runs what this one does. */
+	/** From now on every host runs what this one does, but for what has left since it was started. */
 	adopt(run: HostRun): void {
-		this.#codes = new Map(run.codes);
+		this.#codes = this.with(run.codes);
 	}
 
 	/** Rejects when that host cannot load it; then all is as it was. */

@@ -5,10 +5,9 @@ import { EnhancedEventEmitter } from 'mediasoup/extras';
 import type { AppData } from 'mediasoup/types';
 
 import type { AttachOptions } from './attach-options.ts';
-import { parseAttachOptions } from './attach-options.ts';
-import { Attachment } from './attachment.ts';
+import type { Attachment } from './attachment.ts';
 import type { HostDiedError } from './errors.ts';
-import { InvalidStateError, TimeoutError } from './errors.ts';
+import { InvalidStateError } from './errors.ts';
 import type { PluginIdentity, PluginPost } from './host-process.ts';
 import type { PluginCode } from './host-run.ts';
 import type { HostUnit, UnitMember } from './host-unit.ts';
@@ -17,6 +16,7 @@ import { parseLimits } from './limits.ts';
 import type { LogLevel, Logger } from './logger.ts';
 import type { Placement, PluginSettings, UpgradeOptions } from './options.ts';
 import { parseUpgradeOptions } from './options.ts';
+import { PluginAttachments } from './plugin-attachments.ts';
 import type { PluginEvents, PluginNews, PluginObserver, PluginObserverEvents } from './plugin-events.ts';
 import { checkPluginFile } from './plugin-file.ts';
 import { PluginMessages } from './plugin-messages.ts';
@@ -64,9 +64,7 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData, P
 	readonly #context: PluginContext;
 	readonly #unit: HostUnit;
 	readonly #messages: PluginMessages;
-	readonly #attachments = new Map<string, Attachment>();
-	/** Those that wait to become active for the first time. */
-	readonly #starting = new Set<Attachment>();
+	readonly #attachments: PluginAttachments;
 	readonly #observer: PluginObserver = new EnhancedEventEmitter<PluginObserverEvents>();
 	#code: PluginCode;
 	#identity: PluginIdentity | undefined;
@@ -77,16 +75,17 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData, P
 	constructor(context: PluginContext) {
 		super();
 
-		const { id: pluginId, settings, unit, logger } = context;
+		const { id: pluginId, settings, unit, logger, topology, timeoutMs } = context;
 
 		this.#context = context;
 		this.#unit = unit;
 		this.#code = settings;
 		this.#appData = settings.appData as PluginAppData;
-		this.#messages = new PluginMessages({
-			...{ pluginId, requests: unit.requests, logger, name: () => this.name },
-			assertUsable: (call) => this.#assertUsable(call),
-		});
+
+		const self = { pluginId, logger, name: () => this.name, assertUsable: (call: string) => this.#assertUsable(call) };
+
+		this.#attachments = new PluginAttachments({ ...self, unit, topology, timeoutMs });
+		this.#messages = new PluginMessages({ ...self, requests: unit.requests });
 		this.on('listenererror', (eventName, error) => {
 			logger.error(`a listener for "${eventName}" of plugin ${this.name} threw: ${error.stack ?? error.message}`);
 		});
@@ -165,42 +164,8 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData, P
 	async attach<AttachmentAppData extends AppData = AppData>(
 		options: AttachOptions<AttachmentAppData>,
 	): Promise<Attachment<AttachmentAppData>> {
-		const settings = parseAttachOptions(options);
-		const { id, topology, logger, timeoutMs } = this.#context;
+		const attachment = await this.#attachments.attach(options);
 
-		this.#assertUsable('attach()');
-
-		const place = topology.placeOfTargets(settings);
-
-		await place.link.ready();
-		this.#assertUsable('attach()');
-		await this.#unit.introduced(place.link);
-		this.#assertUsable('attach()');
-
-		// It may have closed while we waited.
-		if (place.router.closed) {
-			topology.placeOf(place.router);
-		}
-
-		const attachment = new Attachment<AttachmentAppData>({ id, unitId: this.#unit.id }, place, settings, logger);
-
-		this.#attachments.set(attachment.id, attachment);
-		this.#starting.add(attachment);
-		attachment.on('@close', () => this.#onAttachmentClosed(attachment));
-		attachment.on('@active', () => this.#unit.lookIfServed());
-
-		try {
-			await attachment.start(
-				() =>
-					new TimeoutError(
-						'MPH_ERR_TIMEOUT',
-						`attachment to router ${place.router.id} did not become active within ${timeoutMs} ms; the host of ${this.name} is ${this.#unit.state}`,
-					),
-				timeoutMs,
-			);
-		} finally {
-			this.#starting.delete(attachment);
-		}
 		this.#observer.safeEmit('newattachment', attachment);
 
 		return attachment;
@@ -286,7 +251,7 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData, P
 		]);
 
 		return pluginStatsOf(
-			{ id, unitId: this.#unit.id, attachmentIds: new Set(this.#attachments.keys()) },
+			{ id, unitId: this.#unit.id, attachmentIds: new Set(this.#attachments.ids) },
 			host,
 			snapshots.filter((snapshot) => snapshot !== undefined),
 			instances ?? [],
@@ -307,7 +272,7 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData, P
 			hostPids: this.#unit.hostPids,
 			hostState: this.#unit.state,
 			workerPids: this.#context.links().map((link) => link.pid),
-			attachmentIds: [...this.#attachments.keys()],
+			attachmentIds: this.#attachments.ids,
 			closed: this.#closed,
 		};
 	}
@@ -324,8 +289,7 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData, P
 		}
 		this.#closed = true;
 
-		const detached = Promise.all([...this.#attachments.values()].map((attachment) => attachment.pluginClosed()));
-		const left = this.#unit.leave(this, detached);
+		const left = this.#unit.leave(this, this.#attachments.pluginClosed());
 
 		this.emit('@close');
 		this.#observer.safeEmit('close');
@@ -342,9 +306,9 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData, P
 		return this.#code;
 	}
 
-	/** @private Those that start wait for nothing. */
+	/** @private */
 	get isServed(): boolean {
-		return [...this.#attachments.values()].every((attachment) => attachment.active || this.#starting.has(attachment));
+		return this.#attachments.areServed;
 	}
 
 	/** @private */
@@ -355,16 +319,12 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData, P
 
 	/** @private */
 	hostLost(): void {
-		for (const attachment of [...this.#attachments.values()]) {
-			attachment.hostLost();
-		}
+		this.#attachments.hostLost();
 	}
 
 	/** @private */
 	hostEnded(error: HostDiedError): void {
-		for (const attachment of [...this.#starting]) {
-			attachment.fail(error);
-		}
+		this.#attachments.hostEnded(error);
 	}
 
 	/** @private */
@@ -389,12 +349,6 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData, P
 		for (const teller of tellers) {
 			teller.safeEmit(event, what);
 		}
-	}
-
-	#onAttachmentClosed(attachment: Attachment): void {
-		this.#attachments.delete(attachment.id);
-		// It may be the last one that was waited for.
-		this.#unit.lookIfServed();
 	}
 
 	/** Undefined when who is asked is just closing or being replaced. */

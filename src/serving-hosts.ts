@@ -7,14 +7,12 @@ import { EnhancedEventEmitter } from 'mediasoup/extras';
 
 import { InvalidStateError, TimeoutError } from './errors.ts';
 import type { HostLauncher } from './host-launcher.ts';
+import type { HostRoles } from './host-roles.ts';
 import type { HostRun, SupervisedWorker } from './host-run.ts';
 
 export type ServingHostsOptions = {
 	readonly launcher: HostLauncher;
-	/** The one that serves as far as the app knows. */
-	readonly active: () => HostRun | undefined;
-	/** Whether none is there and none on its way. */
-	readonly hasEnded: () => boolean;
+	readonly roles: HostRoles;
 };
 
 export type ServingHostsEvents = {
@@ -38,15 +36,15 @@ export class ServingHosts extends EnhancedEventEmitter<ServingHostsEvents> {
 
 	/** Those of them that have a host now; none while there is no host. */
 	get servedWorkers(): SupervisedWorker[] {
-		return this.#options.active()?.isUp ? this.workers.filter((worker) => this.of(worker)) : [];
+		return this.#options.roles.active?.isUp ? this.workers.filter((worker) => this.of(worker)) : [];
 	}
 
 	/** Whose instance counts there. */
 	of(worker: SupervisedWorker): HostRun | undefined {
-		const { launcher, active } = this.#options;
+		const { launcher, roles } = this.#options;
 		const runs = launcher.runs.filter(({ connected }) => connected.has(worker));
 
-		return runs.find((run) => run.servesIn(worker)) ?? runs.find((run) => run === active() && run.isUp);
+		return runs.find((run) => run.servesIn(worker)) ?? runs.find((run) => run === roles.active && run.isUp);
 	}
 
 	/** The one that serves, or the next one; rejects when none is on its way, or when that takes too long. */
@@ -54,9 +52,9 @@ export class ServingHosts extends EnhancedEventEmitter<ServingHostsEvents> {
 		const signal = AbortSignal.timeout(timeoutMs);
 
 		for (;;) {
-			const active = this.#options.active();
+			const { active, end } = this.#options.roles;
 
-			if (this.#options.hasEnded()) {
+			if (end) {
 				throw new InvalidStateError('MPH_ERR_CLOSED', 'there is no host, and none on its way');
 			}
 			if (active?.isUp) {

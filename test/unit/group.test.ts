@@ -17,7 +17,7 @@ import type { StandInRouter } from '../helpers/stand-in-worker.ts';
 import { StandInWorker, standInMediasoup } from '../helpers/stand-in-worker.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 import { until } from '../helpers/until.ts';
-import { hostStateChanged, ok, poisonFound, readAttach, readIssueHostToken, readPromoteHost, readRemovePlugin } from '../helpers/worker-messages.ts';
+import { hostStateChanged, ok, poisonFound, readAttach, readIssueHostToken, readPromoteHost, readRemovePlugin, readSetLimits } from '../helpers/worker-messages.ts';
 
 const file = fixturePlugin('accept-all');
 
@@ -158,6 +158,20 @@ t.test('one that cannot be loaded is refused, and the others do not notice', asy
 	t.equal(await pluginsOf(a), 'a c');
 });
 
+t.test('one that makes the host die is refused, and the next host is without it', async (t) => {
+	const { create, router } = await stage(t);
+	const a = await create('a');
+	const { hostPid } = a;
+	const attachment = await a.attach({ router });
+	const crash = nextEvent(a, 'crash');
+
+	await t.rejects(create('b', { config: { exitAtLoad: 4 } }), { code: 'MPH_ERR_HOST_DIED', message: /exited with code 4/ });
+	await until('the next host', () => a.hostPid !== undefined && a.hostPid !== hostPid);
+	attachment.close();
+	t.match(await crash, { pid: hostPid, code: 4 });
+	t.equal(await pluginsOf(a), 'a');
+});
+
 t.test('a first one that fails takes nobody with it', async (t) => {
 	const { create } = await stage(t);
 	const [first, second] = await Promise.allSettled([create('a', { config: { exitAtLoad: 4 } }), create('b')]);
@@ -275,6 +289,18 @@ t.test('events of the host reach each of them, and none that has left', async (t
 	await until('the next host', () => a.hostPid !== undefined && a.hostPid !== hostPid);
 	attachment.close();
 	t.same(await Promise.all(recovered), [await recovered[0], await recovered[0]]);
+});
+
+t.test("limits are the group's, and each of them may change them", async (t) => {
+	const { create, worker } = await stage(t);
+	const a = await create('a', { limits: { packetsPerSecond: 9 } });
+
+	await until('they are told', () => worker.requestsOf(Body.SetLimits).length === 1);
+	await (await create('b')).setLimits({ bytesPerSecond: 5 });
+	t.same(
+		worker.requestsOf(Body.SetLimits).map(readSetLimits).map((sent) => [sent.pluginId(), sent.packetsPerSecond(), sent.bytesPerSecond()]),
+		[[a.id, 9, 0], [a.id, 9, 5]],
+	);
 });
 
 t.test('quarantine is of all of them, and lifted for all', async (t) => {
