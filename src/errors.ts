@@ -112,7 +112,7 @@ export class HostDiedError extends PluginHostError {
 	override readonly name = 'HostDiedError';
 }
 
-/** The plugin's own words are its message. */
+/** What was asked of a plugin came to nothing; its own words are in the message. */
 export class RequestFailedError extends PluginHostError {
 	override readonly name = 'RequestFailedError';
 }

@@ -16,7 +16,7 @@ import { ConnectionEndedError, ControlClient, FailureReply } from './control/con
 import type { Incoming } from './control/incoming.ts';
 import type { RawInstanceStats } from './control/raw-stats.ts';
 import type { Outgoing } from './control/outgoing.ts';
-import { HostDiedError, NotFoundError, PluginCreateError, PluginHostError, PluginLoadError, ProtocolError, UnsupportedError, WorkerRefusedError } from './errors.ts';
+import { HostDiedError, NotFoundError, PluginCreateError, PluginHostError, PluginLoadError, ProtocolError, RequestFailedError, UnsupportedError, WorkerRefusedError } from './errors.ts';
 import { ErrorCode as FailureCode } from './generated/control.js';
 import { LineSplitter } from './line-splitter.ts';
 import type { LogLevel } from './logger.ts';
@@ -224,6 +224,10 @@ export class HostProcess extends EnhancedEventEmitter<HostProcessEvents> {
 	#translate(failure: FailureReply, type: RequestType, fields: object): PluginHostError {
 		const file = 'file' in fields ? fields.file : this.#pluginFile;
 
+		if (type === 'PluginRequest') {
+			return translateRequest(failure, this.#describe());
+		}
+
 		// The host names the plugin, what is wrong with it and what to do.
 		switch (failure.failureCode) {
 			case FailureCode.PluginFile:
@@ -232,8 +236,6 @@ export class HostProcess extends EnhancedEventEmitter<HostProcessEvents> {
 				return new PluginLoadError('MPH_ERR_PLUGIN_ABI', failure.message, { cause: failure });
 			case FailureCode.PluginCreate:
 				return new PluginCreateError('MPH_ERR_PLUGIN_CREATE', `${failure.message} (${file})`, { cause: failure });
-			case FailureCode.NotFound:
-				return new NotFoundError('MPH_ERR_NO_INSTANCE', `${this.#describe()} refused ${type}: ${failure.message}`, { cause: failure });
 			case FailureCode.Version:
 				return new UnsupportedError('MPH_ERR_PROTOCOL_VERSION', `${this.#describe()} refused ${type}: ${failure.message}`, {
 					cause: failure,
@@ -295,6 +297,15 @@ export class HostProcess extends EnhancedEventEmitter<HostProcessEvents> {
 	#describe(): string {
 		return `host ${this.pid ?? '(not started)'} of ${basename(this.#pluginFile)}`;
 	}
+}
+
+/** The plugin has not got it. */
+function translateRequest(failure: FailureReply, host: string): PluginHostError {
+	const message = `${host} did not take a request: ${failure.message}`;
+
+	return failure.failureCode === FailureCode.NotFound
+		? new NotFoundError('MPH_ERR_NO_INSTANCE', message, { cause: failure })
+		: new RequestFailedError('MPH_ERR_REQUEST_FAILED', message, { cause: failure });
 }
 
 export function describeExit(exit: HostExit | undefined): string {

@@ -53,6 +53,7 @@ export class HostRun extends EnhancedEventEmitter<HostRunEvents> {
 	readonly #snapshotsOf: HostRunOptions['snapshotsOf'];
 	/** What it was told to load, and not to unload. */
 	readonly #codes = new Map<string, PluginCode>();
+	readonly #loads = new Map<string, Promise<PluginIdentity>>();
 	readonly #identities = new Map<string, PluginIdentity>();
 	readonly #connections = new Map<SupervisedWorker, Promise<void>>();
 	/** The last one before it went from there. */
@@ -107,10 +108,13 @@ export class HostRun extends EnhancedEventEmitter<HostRunEvents> {
 
 	/** One that fails leaves everything else as it was. */
 	async load(pluginId: string, code: PluginCode): Promise<PluginIdentity> {
+		const loading = this.host.loadPlugin({ ...this.#loadFields, pluginId, file: code.file, config: code.configJson });
+
 		this.#codes.set(pluginId, code);
+		this.#loads.set(pluginId, loading);
 
 		try {
-			const identity = await this.host.loadPlugin({ ...this.#loadFields, pluginId, file: code.file, config: code.configJson });
+			const identity = await loading;
 
 			// It may have left meanwhile.
 			if (this.#codes.has(pluginId)) {
@@ -126,8 +130,18 @@ export class HostRun extends EnhancedEventEmitter<HostRunEvents> {
 
 	/** Its instances are destroyed there. */
 	async unload(pluginId: string): Promise<void> {
-		if (this.#codes.delete(pluginId)) {
-			this.#identities.delete(pluginId);
+		if (!this.#codes.delete(pluginId)) {
+			return;
+		}
+		this.#identities.delete(pluginId);
+
+		// What is not loaded cannot be unloaded.
+		const isLoaded = await this.#loads.get(pluginId)!.then(
+			() => true,
+			() => false,
+		);
+
+		if (isLoaded) {
 			await this.host.unloadPlugin(pluginId);
 		}
 	}

@@ -36,6 +36,8 @@ export type StandInConfig = {
 	readonly exitAtConnect?: number;
 	/** Workers that it cannot connect to. */
 	readonly refuse?: readonly number[];
+	/** Takes a while to load it. */
+	readonly loadMs?: number;
 	/** Fails to load the plugin, and lives on. */
 	readonly failAtLoad?: string;
 	/** Packets, batches and verdicts that it counts for each worker that it is connected to. */
@@ -90,17 +92,27 @@ function answer(envelope: Envelope): void {
 				channel.write(failure(id, ErrorCode.PluginFile, config.failAtLoad));
 				break;
 			}
-			configs.set(load.pluginId()!, config);
 
+			const pluginId = load.pluginId()!;
 			const [name, version] = [config.name ?? 'stand-in', config.version ?? '1.0.0'];
+			const loaded = (): void => {
+				configs.set(pluginId, config);
+				channel.write(frameOf(id, Body.PluginLoaded, (b) => PluginLoaded.createPluginLoaded(b, b.createString(name), b.createString(version), 1)));
+			};
 
-			channel.write(frameOf(id, Body.PluginLoaded, (b) => PluginLoaded.createPluginLoaded(b, b.createString(name), b.createString(version), 1)));
+			if (config.loadMs === undefined) {
+				loaded();
+			} else {
+				setTimeout(loaded, config.loadMs);
+			}
 			break;
 		}
-		case Body.UnloadPlugin:
-			configs.delete((envelope.body(new UnloadPlugin()) as UnloadPlugin).pluginId()!);
-			channel.write(frameOf(id, Body.Ok, (b) => Ok.createOk(b)));
+		case Body.UnloadPlugin: {
+			const wasLoaded = configs.delete((envelope.body(new UnloadPlugin()) as UnloadPlugin).pluginId()!);
+
+			channel.write(wasLoaded ? frameOf(id, Body.Ok, (b) => Ok.createOk(b)) : failure(id, ErrorCode.NotFound, 'it is not loaded'));
 			break;
+		}
 		case Body.ConnectWorker: {
 			const workerPid = (envelope.body(new ConnectWorker()) as ConnectWorker).workerPid();
 			const refuses = [...configs.values()].some(({ refuse }) => refuse?.includes(workerPid));

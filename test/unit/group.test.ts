@@ -399,3 +399,17 @@ t.test('one that leaves while the host is replaced is not', async (t) => {
 	await until('the next one', () => b.hostPid !== undefined && b.hostPid !== hostPid);
 	t.equal(await pluginsOf(b), 'b');
 });
+
+t.test('nor is one that leaves while the new one loads it', async (t) => {
+	const staged = await stage(t);
+	const [a, b] = [await staged.create('a'), await staged.create('b', { config: { loadMs: 200 } })];
+	const { hostPid } = a;
+	const restarting = a.restart();
+
+	await until('the new one', async () => (await a.dump()).hostPids.length === 2);
+	b.close();
+	await nextWarm(staged, a);
+	await restarting;
+	t.not(a.hostPid, hostPid);
+	await until('that it is unloaded', async () => (await pluginsOf(a)) === 'a');
+});
