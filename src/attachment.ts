@@ -1,4 +1,4 @@
-// A plugin bound to a router or to one producer: what the app holds of it. The attachment itself lives in the worker, which also keeps it
+// A plugin bound to a router or to producers: what the app holds of it. The attachment itself lives in the worker, which also keeps it
 // while a host is replaced.
 
 import { randomUUID } from 'node:crypto';
@@ -6,72 +6,35 @@ import { randomUUID } from 'node:crypto';
 import { EnhancedEventEmitter } from 'mediasoup/extras';
 import type { AppData } from 'mediasoup/types';
 
-import { InvalidStateError } from './errors.ts';
+import type { AttachmentOwner } from './attach-message.ts';
+import { attachMessage } from './attach-message.ts';
+import type { AttachSettings, AttachmentMode, DataProducerRef, ProducerRef } from './attach-options.ts';
+import { whyToChoose } from './attach-options.ts';
+import { AttachmentTargets } from './attachment-targets.ts';
+import type { AttachmentDump, AttachmentEvents, AttachmentObserver, AttachmentObserverEvents } from './attachment-types.ts';
+import { InvalidOptionError, InvalidStateError } from './errors.ts';
 import type { CodedError } from './errors.ts';
-import { AttachmentState, Mode, Policy as PolicyCode } from './generated/control.js';
+import { AttachmentState } from './generated/control.js';
 import type { Logger } from './logger.ts';
-import type { AttachSettings, AttachmentMode, MediaKind, Policy } from './options.ts';
+import { checkMessagesFit } from './message-fit.ts';
 import type { AttachmentStats } from './stats.ts';
 import { attachmentStatsOf } from './stats.ts';
-import type { Dependent, RouterPlace } from './topology.ts';
+import type { Dependent, RouterPlace, TargetKind } from './router-place.ts';
+import { targetWords } from './router-place.ts';
 import type { AttachmentListener } from './worker-link.ts';
 
-export type AttachmentEvents = {
-	routerclose: [];
-	producerclose: [];
-	/** Also when the worker lives on, but has let go of its plugins. */
-	workerclose: [];
-	pluginclose: [];
-	/** No host serves it: `onAbsent` applies. */
-	absent: [];
-	/** A host serves it again. */
-	active: [];
-	// Internal, so that the app's removeAllListeners('active') takes nothing of ours away.
-	'@active': [];
-	'@close': [];
-};
-
-export type AttachmentObserver = EnhancedEventEmitter<AttachmentObserverEvents>;
-
-export type AttachmentObserverEvents = {
-	close: [];
-	pause: [];
-	resume: [];
-	absent: [];
-	active: [];
-};
-
-export type AttachmentDump = {
-	readonly id: string;
-	readonly pluginId: string;
-	readonly routerId: string;
-	readonly producerId: string | undefined;
-	readonly workerPid: number;
-	readonly kinds: readonly MediaKind[];
-	readonly pipe: boolean;
-	readonly mode: AttachmentMode;
-	readonly order: number;
-	readonly deadlineMs: number;
-	readonly onTimeout: Policy;
-	readonly onAbsent: Policy;
-	readonly onOverflow: Policy;
-	readonly context: unknown;
-	readonly active: boolean;
-	readonly paused: boolean;
-	readonly closed: boolean;
-};
-
-const modeCodes: Readonly<Record<AttachmentMode, Mode>> = { observe: Mode.Observe, filter: Mode.Filter };
-const policyCodes: Readonly<Record<Policy, PolicyCode>> = { accept: PolicyCode.Accept, drop: PolicyCode.Drop };
+type CloseEvent = 'routerclose' | 'producerclose' | 'dataproducerclose' | 'workerclose' | 'pluginclose';
 
 export class Attachment<AttachmentAppData extends AppData = AppData>
 	extends EnhancedEventEmitter<AttachmentEvents>
 	implements AttachmentListener, Dependent
 {
 	readonly #id = randomUUID();
-	readonly #pluginId: string;
+	readonly #owner: AttachmentOwner;
 	readonly #place: RouterPlace;
 	readonly #settings: AttachSettings;
+	/** Undefined: the router is the target. */
+	readonly #targets: AttachmentTargets | undefined;
 	readonly #logger: Logger;
 	readonly #observer: AttachmentObserver = new EnhancedEventEmitter<AttachmentObserverEvents>();
 	/** Settled when it is active in the worker for the first time, or never will be. */
@@ -82,11 +45,19 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 	#active = false;
 
 	/** @private Made by `plugin.attach()`. */
-	constructor(pluginId: string, place: RouterPlace, settings: AttachSettings, logger: Logger) {
+	constructor(owner: AttachmentOwner, place: RouterPlace, settings: AttachSettings, logger: Logger) {
 		super();
-		this.#pluginId = pluginId;
+		this.#owner = owner;
 		this.#place = place;
 		this.#settings = settings;
+		this.#targets =
+			settings.targets &&
+			new AttachmentTargets({
+				...{ attachmentId: this.#id, place, fields: settings.targets },
+				check: (call, dataProducerId) => this.#checkMessagesFit(call, [dataProducerId]),
+				assertOpen: (call) => this.#assertOpen(call),
+				close: () => this.close(),
+			});
 		this.#logger = logger;
 		this.#appData = settings.appData as AttachmentAppData;
 		this.#activated.promise.catch(() => {});
@@ -100,16 +71,21 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 	}
 
 	get pluginId(): string {
-		return this.#pluginId;
+		return this.#owner.id;
 	}
 
 	get routerId(): string {
 		return this.#place.router.id;
 	}
 
-	/** Undefined: every producer of the router. */
-	get producerId(): string | undefined {
-		return this.#settings.producerId;
+	/** Undefined: it is an attachment to the router. */
+	get producerIds(): readonly string[] | undefined {
+		return this.#targets?.idsOf('producer');
+	}
+
+	/** As `producerIds`. */
+	get dataProducerIds(): readonly string[] | undefined {
+		return this.#targets?.idsOf('dataProducer');
 	}
 
 	get mode(): AttachmentMode {
@@ -146,7 +122,7 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 		if (this.#closed) {
 			return;
 		}
-		this.#detach();
+		void this.#detach();
 		this.#close(new InvalidStateError('MPH_ERR_CLOSED', `attachment ${this.#id} was closed`));
 		this.#observer.safeEmit('close');
 	}
@@ -158,6 +134,31 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 
 	async resume(): Promise<void> {
 		await this.#setPaused(false);
+	}
+
+	/** From now on it means that producer, too. Only for an attachment whose targets are named. */
+	async addProducer(producer: string | ProducerRef): Promise<void> {
+		await this.#namedTargets('addProducer()').add('addProducer()', 'producer', producer);
+	}
+
+	/** Held packets of it are accepted. Without its last target an attachment that was made without a list closes. */
+	async removeProducer(producer: string | ProducerRef): Promise<void> {
+		await this.#namedTargets('removeProducer()').remove('removeProducer()', 'producer', producer);
+	}
+
+	/** As addProducer(). The attachment must have chosen its policies. */
+	async addDataProducer(dataProducer: string | DataProducerRef): Promise<void> {
+		const { notChosen } = this.#settings;
+
+		if (notChosen.length > 0) {
+			throw new InvalidOptionError('MPH_ERR_OPTION_TYPE', `addDataProducer(): with attach(), ${whyToChoose(notChosen, 'an attachment to data producers')}`);
+		}
+		await this.#namedTargets('addDataProducer()').add('addDataProducer()', 'dataProducer', dataProducer);
+	}
+
+	/** As removeProducer(). */
+	async removeDataProducer(dataProducer: string | DataProducerRef): Promise<void> {
+		await this.#namedTargets('removeDataProducer()').remove('removeDataProducer()', 'dataProducer', dataProducer);
 	}
 
 	async getStats(): Promise<AttachmentStats> {
@@ -174,14 +175,18 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 	}
 
 	async dump(): Promise<AttachmentDump> {
-		const { producerId, kinds, pipe, mode, order, deadlineMs, onTimeout, onAbsent, onOverflow, context } = this.#settings;
+		const { kinds, dataProducers, pipe, mode, order, deadlineMs, onTimeout, onAbsent, onOverflow, security, context } = this.#settings;
+		const { copy, keyFramesOnly, spatialLayers, temporalLayers, every, audioLevel, subscribe, wholeFrames } = this.#settings;
 
 		return {
 			id: this.#id,
-			pluginId: this.#pluginId,
+			pluginId: this.#owner.id,
 			routerId: this.routerId,
 			workerPid: this.#place.link.pid,
-			...{ producerId, kinds, pipe, mode, order, deadlineMs, onTimeout, onAbsent, onOverflow, context },
+			producerIds: this.producerIds,
+			dataProducerIds: this.dataProducerIds,
+			...{ kinds, dataProducers, pipe, mode, order, deadlineMs, onTimeout, onAbsent, onOverflow, security, context },
+			...{ copy, keyFramesOnly, spatialLayers, temporalLayers, every, audioLevel, subscribe, wholeFrames },
 			active: this.#active,
 			paused: this.#paused,
 			closed: this.#closed,
@@ -190,34 +195,13 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 
 	/** @private Resolves when packets go through it. Rejects with what ended it before that. */
 	async start(timeout: () => CodedError, timeoutMs: number): Promise<void> {
-		const settings = this.#settings;
 		const timer = setTimeout(() => this.fail(timeout()), timeoutMs);
 
-		this.#place.add(this, settings.producerId);
-
-		const attached = this.#place.link.attach(
-			{
-				attachmentId: this.#id,
-				pluginId: this.#pluginId,
-				routerId: this.routerId,
-				producerId: settings.producerId,
-				audio: settings.kinds.includes('audio'),
-				video: settings.kinds.includes('video'),
-				pipe: settings.pipe,
-				mode: modeCodes[settings.mode],
-				order: settings.order,
-				deadlineUs: Math.round(settings.deadlineMs * 1000),
-				onTimeout: policyCodes[settings.onTimeout],
-				onAbsent: policyCodes[settings.onAbsent],
-				onOverflow: policyCodes[settings.onOverflow],
-				context: settings.contextJson,
-			},
-			this,
-		);
+		this.#place.add(this);
 
 		try {
 			// What closes it need not wait for the worker's answer.
-			await Promise.race([this.#activated.promise, attached.then(() => this.#activated.promise)]);
+			await Promise.race([this.#activated.promise, this.#attach().then(() => this.#activated.promise)]);
 		} catch (error) {
 			// What closed it meanwhile says more than the worker's answer to a request that came too late.
 			if (this.#closed) {
@@ -233,7 +217,7 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 	/** @private It does not come about. */
 	fail(error: CodedError): void {
 		if (!this.#closed) {
-			this.#detach();
+			void this.#detach();
 			this.#close(error);
 		}
 	}
@@ -252,7 +236,7 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 				this.routerClosed();
 				break;
 			case AttachmentState.ProducerClosed:
-				this.producerClosed();
+				this.#closeAfter(this.#targets?.idsOf('producer').length === 0 ? 'dataProducer' : 'producer');
 				break;
 			default:
 				this.#logger.warn(`worker ${this.#place.link.pid} gave attachment ${this.#id} the unknown state ${state}`);
@@ -270,8 +254,13 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 	}
 
 	/** @private */
-	producerClosed(): void {
-		this.#closeWith('producerclose', 'MPH_ERR_PRODUCER_CLOSED', `producer ${this.producerId} closed`);
+	producerClosed(producerId: string): void {
+		this.#targetClosed('producer', producerId);
+	}
+
+	/** @private */
+	dataProducerClosed(dataProducerId: string): void {
+		this.#targetClosed('dataProducer', dataProducerId);
 	}
 
 	/** @private */
@@ -279,9 +268,32 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 		this.#closeWith('workerclose', 'MPH_ERR_WORKER_CLOSED', `worker ${this.#place.link.pid} closed or died`);
 	}
 
-	/** @private The worker is told once for the whole plugin. */
-	pluginClosed(): void {
-		this.#closeWith('pluginclose', 'MPH_ERR_CLOSED', `plugin ${this.#pluginId} was closed`);
+	/** @private Resolves when the worker has let go of it, or when there is no use in waiting; never rejects. */
+	async pluginClosed(): Promise<void> {
+		const detached = this.#detach();
+
+		this.#closeWith('pluginclose', 'MPH_ERR_CLOSED', `plugin ${this.#owner.id} was closed`);
+		await detached;
+	}
+
+	async #attach(): Promise<void> {
+		const { dataProducers, pipe } = this.#settings;
+
+		if (dataProducers) {
+			await this.#checkMessagesFit('attach()', this.dataProducerIds ?? this.#place.dataProducerIds(pipe));
+		}
+		if (!this.#closed) {
+			const it = { id: this.#id, owner: this.#owner, routerId: this.routerId, targets: this.#targets?.fields };
+
+			await this.#place.link.attach(attachMessage(it, this.#settings), this);
+		}
+	}
+
+	async #checkMessagesFit(call: string, dataProducerIds: readonly string[]): Promise<void> {
+		// Of others nothing is copied.
+		if (this.#settings.copy === 'full') {
+			await checkMessagesFit(call, this.#place, this.#owner.unitId, dataProducerIds);
+		}
 	}
 
 	async #setPaused(paused: boolean): Promise<void> {
@@ -308,18 +320,45 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 		}
 	}
 
-	#closeWith(event: 'routerclose' | 'producerclose' | 'workerclose' | 'pluginclose', code: CodedError['code'], message: string): void {
+	#closeWith(event: CloseEvent, code: CodedError['code'], message: string): void {
 		if (this.#close(new InvalidStateError(code, message))) {
 			this.safeEmit(event);
 			this.#observer.safeEmit('close');
 		}
 	}
 
-	#detach(): void {
+	#targetClosed(kind: TargetKind, id: string): void {
+		if (this.#targets?.closed(kind, id) && this.#targets.areOver) {
+			this.#closeAfter(kind, ` ${id}`);
+		}
+	}
+
+	/** The last target closed. */
+	#closeAfter(kind: TargetKind, id = ''): void {
+		const { name, closed } = targetWords[kind];
+
+		this.#closeWith(kind === 'producer' ? 'producerclose' : 'dataproducerclose', closed, `${name}${id} closed`);
+	}
+
+	#namedTargets(call: string): AttachmentTargets {
+		this.#assertOpen(call);
+
+		if (!this.#targets) {
+			throw new InvalidStateError(
+				'MPH_ERR_NOT_TARGETED',
+				`${call}: attachment ${this.#id} is to router ${this.routerId} as a whole; attach() with "producerIds" or "dataProducerIds" (they may be empty) makes one with targets`,
+			);
+		}
+
+		return this.#targets;
+	}
+
+	/** Never rejects. */
+	async #detach(): Promise<void> {
 		const { link } = this.#place;
 
 		if (!link.closed) {
-			link.detach(this.#id).catch((error: Error) => {
+			await link.detach(this.#id).catch((error: Error) => {
 				this.#logger.debug(`detaching ${this.#id} from worker ${link.pid}: ${error.message}`);
 			});
 		}

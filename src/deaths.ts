@@ -1,4 +1,4 @@
-// Judges the deaths of one plugin's hosts: whether the next one starts at once, after a delay, or not at all.
+// Judges the deaths of one unit's hosts: whether the next one starts at once, after a delay, or not at all.
 
 import { EnhancedEventEmitter } from 'mediasoup/extras';
 
@@ -10,7 +10,9 @@ import { HostWork } from './host-work.ts';
 import type { LogLevel } from './logger.ts';
 import type { SupervisorDelays, SupervisorOptions } from './supervisor-types.ts';
 
-export type DeathsOptions = Pick<SupervisorOptions, 'pluginId' | 'file' | 'crashBudget'> & {
+export type DeathsOptions = Pick<SupervisorOptions, 'unitId' | 'crashBudget'> & {
+	/** What hosts run, in words. */
+	readonly name: string;
 	readonly delays: SupervisorDelays;
 	readonly workers: Iterable<SupervisedWorker>;
 	/** To judge a death takes a while; by then nobody may need another host. */
@@ -38,7 +40,7 @@ export class Deaths extends EnhancedEventEmitter<DeathsEvents> {
 	readonly #options: DeathsOptions;
 	readonly #work: HostWork;
 	readonly #budget: CrashBudget;
-	#file: string;
+	#name: string;
 	#count = 0;
 	#unjudged = 0;
 	#timer: NodeJS.Timeout | undefined;
@@ -46,11 +48,11 @@ export class Deaths extends EnhancedEventEmitter<DeathsEvents> {
 	constructor(options: DeathsOptions) {
 		super();
 
-		const { pluginId, file, crashBudget, delays } = options;
+		const { unitId, name, crashBudget, delays } = options;
 
 		this.#options = options;
-		this.#file = file;
-		this.#work = new HostWork(pluginId, delays.progressAfterMs);
+		this.#name = name;
+		this.#work = new HostWork(unitId, delays.progressAfterMs);
 		this.#budget = new CrashBudget({ deaths: crashBudget, delayMs: delays.restartDelayMs, maxDelayMs: delays.maxRestartDelayMs });
 	}
 
@@ -78,8 +80,8 @@ export class Deaths extends EnhancedEventEmitter<DeathsEvents> {
 	}
 
 	/** Of what hosts run from now on; no earlier death counts against it. */
-	startOver(file: string): void {
-		this.#file = file;
+	startOver(name: string): void {
+		this.#name = name;
 		this.#budget.reset();
 	}
 
@@ -113,7 +115,7 @@ export class Deaths extends EnhancedEventEmitter<DeathsEvents> {
 	#crashLoop(run: HostRun | undefined, reason: string): CrashLoop {
 		const { deathsInRow } = this.#budget;
 		const last = run ? describeEnd(run.host.exit, reason) : reason;
-		const words = `the host of ${this.#file} died ${deathsInRow} times in a row without doing any work (last: ${last})`;
+		const words = `the host of ${this.#name} died ${deathsInRow} times in a row without doing any work (last: ${last})`;
 
 		if (run?.host.pid === undefined) {
 			const what = 'the plugin is given up, and its attachments follow onAbsent until they are closed';

@@ -28,15 +28,32 @@ export const defaults = {
 	/** Below the system's directory for temporary files. */
 	crashDirName: 'mediasoup-plugin-host-crashes',
 
+	/** Bytes, per plugin (or group) and router. The worker's own defaults. */
+	packetRingSize: 1024 * 1024,
+	verdictRingSize: 1024 * 1024,
+
+	/** What a plugin may inject per worker and second. The worker's own defaults. */
+	limits: {
+		packetsPerSecond: 20_000,
+		bytesPerSecond: 64 * 1024 * 1024,
+	},
+
 	attach: {
 		mode: 'observe',
 		kinds: ['audio', 'video'],
+		dataProducers: false,
 		pipe: false,
 		order: 0,
 		deadlineMs: 10,
 		onTimeout: 'accept',
 		onAbsent: 'accept',
 		onOverflow: 'accept',
+		security: false,
+		copy: 'full',
+		keyFramesOnly: false,
+		every: 1,
+		audioLevel: 0,
+		subscribe: false,
 	},
 } as const;
 

@@ -21,6 +21,10 @@ export const errorCodes = {
 	MPH_ERR_ROUTER_NOT_FOUND: 'the router belongs to no adopted worker',
 	MPH_ERR_PRODUCER_NOT_FOUND: 'no router has a producer with that id',
 	MPH_ERR_PRODUCER_CLOSED: 'the producer closed in the meantime',
+	MPH_ERR_DATA_PRODUCER_NOT_FOUND: 'no router has a data producer with that id',
+	MPH_ERR_DATA_PRODUCER_CLOSED: 'the data producer closed in the meantime',
+	MPH_ERR_NOT_TARGETED: 'the attachment is to a whole router and has no targets to be added or removed',
+	MPH_ERR_RING_SIZE: 'a message of a data producer can be too long for the packet ring',
 	MPH_ERR_CLOSED: 'the plugin host, plugin or attachment is closed',
 	MPH_ERR_ALREADY_OPEN: 'this process has an open plugin host already',
 	MPH_ERR_PLUGIN_FILE: 'the plugin file is missing or cannot be loaded',
@@ -32,6 +36,9 @@ export const errorCodes = {
 	MPH_ERR_BUSY: 'a restart or upgrade of the plugin is under way',
 	MPH_ERR_HOST_USER: 'hosts cannot be run under another user',
 	MPH_ERR_TIMEOUT: 'a worker or host did not answer in time',
+	MPH_ERR_NO_INSTANCE: 'the plugin has no instance there that could be asked',
+	MPH_ERR_REQUEST_TIMEOUT: 'the plugin did not answer a request in time',
+	MPH_ERR_REQUEST_FAILED: 'the plugin answered that a request failed',
 } as const satisfies Record<`MPH_ERR_${string}`, string>;
 
 export type ErrorCode = keyof typeof errorCodes;
@@ -76,6 +83,11 @@ export class InvalidStateError extends PluginHostError {
 	override readonly name = 'InvalidStateError';
 }
 
+/** A ring is too small for what it is to carry. */
+export class RingSizeError extends PluginHostError {
+	override readonly name = 'RingSizeError';
+}
+
 export class DirectoryError extends PluginHostError {
 	override readonly name = 'DirectoryError';
 }
@@ -98,6 +110,11 @@ export class PluginCreateError extends PluginHostError {
 
 export class HostDiedError extends PluginHostError {
 	override readonly name = 'HostDiedError';
+}
+
+/** What was asked of a plugin came to nothing; its own words are in the message. */
+export class RequestFailedError extends PluginHostError {
+	override readonly name = 'RequestFailedError';
 }
 
 export class TimeoutError extends PluginHostError {

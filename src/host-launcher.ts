@@ -1,30 +1,36 @@
-// Starts one plugin's hosts and brings each of them together with every worker: tokens, the state that earlier hosts left, and another try
+// Starts one unit's hosts and brings each of them together with every worker: tokens, the state that earlier hosts left, and another try
 // for a worker that did not get it. Which of them serves is not decided here.
 
 import { randomBytes } from 'node:crypto';
+import { basename } from 'node:path';
 
 import { EnhancedEventEmitter } from 'mediasoup/extras';
 
 import { HostDiedError } from './errors.ts';
 import { HostPhase, Placement as PlacementCode } from './generated/control.js';
-import type { HostSnapshot } from './host-process.ts';
-import type { PluginCode, SupervisedWorker } from './host-run.ts';
+import type { HostSnapshot, PluginPost } from './host-process.ts';
+import type { PluginCodes, SupervisedWorker } from './host-run.ts';
 import { HostRun } from './host-run.ts';
 import type { LogLevel } from './logger.ts';
 import type { Placement } from './options.ts';
 import { Snapshots } from './snapshots.ts';
 import type { SupervisorDelays, SupervisorOptions } from './supervisor-types.ts';
 
-export type HostLauncherOptions = Pick<SupervisorOptions, 'pluginId' | 'hangMs' | 'placement' | 'memoryLimit' | 'startHost'> & {
+export type HostLauncherOptions = Pick<SupervisorOptions, 'unitId' | 'hangMs' | 'placement' | 'memoryLimit' | 'startHost'> & {
 	readonly delays: SupervisorDelays;
-	/** Whether that host is the plugin's own as far as the app knows, and not one that only waits. */
+	/** Whether that host is the one that serves as far as the app knows, and not one that only waits. */
 	readonly isActive: (run: HostRun) => boolean;
 };
 
 export type HostLauncherEvents = {
 	/** It ended or hung up. */
 	lost: [HostRun];
-	log: [LogLevel, string];
+	/** Of a run's phases, workers or end. */
+	change: [];
+	/** From an instance that serves, or did. */
+	post: [PluginPost];
+	/** An empty id: the host itself. */
+	log: [LogLevel, string, pluginId: string];
 };
 
 const placementCodes: Readonly<Record<Placement, PlacementCode>> = {
@@ -59,22 +65,29 @@ export class HostLauncher extends EnhancedEventEmitter<HostLauncherEvents> {
 		return this.#runs.filter(({ host }) => !host.exit && host.pid !== undefined).map(({ host }) => host.pid!);
 	}
 
+	/** Those with which something is still to be done, the oldest first. */
+	get runs(): readonly HostRun[] {
+		return this.#runs.filter((run) => !run.isOver);
+	}
+
 	/** Throws when there is not even a process. */
-	launch(code: PluginCode): HostRun {
-		const { pluginId, placement, memoryLimit, startHost } = this.#options;
+	launch(codes: PluginCodes): HostRun {
+		const { placement, memoryLimit, startHost } = this.#options;
 		const number = ++this.#starts;
 
 		// The workers answer while the process starts.
 		const tokens = [...this.workers].map((worker) => [worker, this.#issueToken(worker)] as const);
-		const host = startHost(code.file);
+		const host = startHost(nameOf(codes));
 		const run = new HostRun({
-			...{ number, host, code },
-			load: { pluginId, placement: placementCodes[placement], memoryLimit, file: code.file, config: code.configJson },
+			...{ number, host, codes },
+			loadFields: { placement: placementCodes[placement], memoryLimit },
 			snapshotsOf: (worker) => this.#snapshots.of(worker),
 		});
 
 		this.#keep(run);
-		host.on('log', (level, line) => this.emit('log', level, line));
+		run.on('change', () => this.emit('change'));
+		host.on('log', (level, line, pluginId) => this.emit('log', level, line, pluginId));
+		host.on('post', (post) => this.#onPost(run, post));
 		host.on('workerlost', (workerPid, reason) => this.#onWorkerLost(run, workerPid, reason));
 		host.on('snapshot', (snapshot) => this.#onSnapshot(run, snapshot));
 		host.once('channelclose', () => this.emit('lost', run));
@@ -99,7 +112,7 @@ export class HostLauncher extends EnhancedEventEmitter<HostLauncherEvents> {
 		}
 		this.workers.add(worker);
 
-		const runs = this.#runs.filter((run) => !run.isOver);
+		const { runs } = this;
 
 		if (runs.length === 0) {
 			// It should know the plugin all the same.
@@ -120,7 +133,21 @@ export class HostLauncher extends EnhancedEventEmitter<HostLauncherEvents> {
 		}
 	}
 
-	/** Resolves when the worker knows the plugin; rejects when it and the host do not come together. */
+	/** Nothing of its state is kept, and no host runs it any more. */
+	forgetPlugin(pluginId: string): void {
+		this.#snapshots.dropPlugin(pluginId);
+
+		for (const run of this.runs) {
+			run.unload(pluginId).catch((error: Error) => {
+				// A lost host has unloaded it, too.
+				if (!run.isOver) {
+					this.#log('warn', `host ${run.host.pid} did not unload a plugin that was closed: ${error.message}`);
+				}
+			});
+		}
+	}
+
+	/** Resolves when the worker knows the unit; rejects when it and the host do not come together. */
 	async introduced(worker: SupervisedWorker, run: HostRun | undefined): Promise<void> {
 		await this.#introductions.get(worker);
 
@@ -141,7 +168,7 @@ export class HostLauncher extends EnhancedEventEmitter<HostLauncherEvents> {
 			if (run.isOver || run.isOnTrial || error instanceof HostDiedError) {
 				return;
 			}
-			this.emit('log', 'error', `${error.message}; trying again in ${retryMs} ms`);
+			this.#log('error', `${error.message}; trying again in ${retryMs} ms`);
 			setTimeout(() => {
 				if (!run.isOver && this.workers.has(worker)) {
 					this.#connect(run, worker, this.#issueToken(worker), Math.min(retryMs * 2, this.#options.delays.maxRestartDelayMs));
@@ -151,9 +178,9 @@ export class HostLauncher extends EnhancedEventEmitter<HostLauncherEvents> {
 	}
 
 	#issueToken(worker: SupervisedWorker): Promise<string> {
-		const { pluginId, hangMs } = this.#options;
+		const { unitId, hangMs } = this.#options;
 		const token = randomBytes(32).toString('hex');
-		const issued = worker.issueHostToken(pluginId, token, hangMs).then(() => token);
+		const issued = worker.issueHostToken(unitId, token, hangMs).then(() => token);
 
 		this.#introductions.set(worker, issued);
 		// Whoever connects hears of it.
@@ -170,18 +197,36 @@ export class HostLauncher extends EnhancedEventEmitter<HostLauncherEvents> {
 
 	/** One that only waits has no state that is worth anything. */
 	#onSnapshot(run: HostRun, snapshot: HostSnapshot): void {
-		const worker = [...this.workers].find(({ pid }) => pid === snapshot.workerPid);
-		const phase = worker && run.phaseIn(worker);
-		const isOurs = phase === HostPhase.Serving || (phase !== HostPhase.Warm && (run.isLost || this.#options.isActive(run)));
+		const worker = this.#workerOf(snapshot.workerPid);
 
-		if (!worker || !isOurs || !this.#snapshots.keep(worker, snapshot, run.number)) {
+		if (!worker || !run.codes.has(snapshot.pluginId) || !this.#isHeardIn(run, worker) || !this.#snapshots.keep(worker, snapshot, run.number)) {
 			return;
 		}
 		for (const other of this.#runs) {
 			if (other !== run && !other.isOver && !other.servesIn(worker)) {
-				other.host.storeSnapshot(snapshot);
+				other.storeSnapshot(snapshot);
 			}
 		}
+	}
+
+	#onPost(run: HostRun, post: PluginPost): void {
+		const worker = this.#workerOf(post.workerPid);
+
+		// One that served may have more to say when it is told to end.
+		if (worker ? run.hasServedIn(worker) || this.#isHeardIn(run, worker) : this.#options.isActive(run)) {
+			this.emit('post', post);
+		}
+	}
+
+	/** Not one that only waits there. */
+	#isHeardIn(run: HostRun, worker: SupervisedWorker): boolean {
+		const phase = run.phaseIn(worker);
+
+		return phase === HostPhase.Serving || (phase !== HostPhase.Warm && (run.isLost || this.#options.isActive(run)));
+	}
+
+	#workerOf(pid: number): SupervisedWorker | undefined {
+		return [...this.workers].find((worker) => worker.pid === pid);
 	}
 
 	#onWorkerLost(run: HostRun, workerPid: number, reason: string): void {
@@ -191,7 +236,16 @@ export class HostLauncher extends EnhancedEventEmitter<HostLauncherEvents> {
 			}
 		}
 		if (reason) {
-			this.emit('log', 'warn', `the host lost worker ${workerPid}: ${reason}`);
+			this.#log('warn', `the host lost worker ${workerPid}: ${reason}`);
 		}
 	}
+
+	#log(level: LogLevel, line: string): void {
+		this.emit('log', level, line, '');
+	}
+}
+
+/** "throttle.so", "throttle.so+counter.so" */
+function nameOf(codes: PluginCodes): string {
+	return [...codes.values()].map(({ file }) => basename(file)).join('+');
 }

@@ -13,9 +13,10 @@ import { EnhancedEventEmitter } from 'mediasoup/extras';
 import { directoryVariable, hostUserVariable } from './app-dir.ts';
 import type { Reply, RequestType } from './control/control-client.ts';
 import { ConnectionEndedError, ControlClient, FailureReply } from './control/control-client.ts';
-import type { Incoming, RawInstanceStats } from './control/incoming.ts';
+import type { Incoming } from './control/incoming.ts';
+import type { RawInstanceStats } from './control/raw-stats.ts';
 import type { Outgoing } from './control/outgoing.ts';
-import { HostDiedError, PluginCreateError, PluginHostError, PluginLoadError, ProtocolError, UnsupportedError, WorkerRefusedError } from './errors.ts';
+import { HostDiedError, NotFoundError, PluginCreateError, PluginHostError, PluginLoadError, ProtocolError, RequestFailedError, UnsupportedError, WorkerRefusedError } from './errors.ts';
 import { ErrorCode as FailureCode } from './generated/control.js';
 import { LineSplitter } from './line-splitter.ts';
 import type { LogLevel } from './logger.ts';
@@ -35,10 +36,13 @@ export const exitTimeoutMs = 1_000;
 export type PluginIdentity = { readonly name: string; readonly version: string; readonly abiVersion: number };
 
 export type HostSnapshot = Incoming['Snapshot'];
+/** What a plugin said unasked. */
+export type PluginPost = Incoming['PluginMessage'];
+export type PluginReply = Incoming['PluginReply'];
 
 export type HostProcessOptions = {
 	readonly bin: string;
-	/** Names the plugin in messages. */
+	/** Names what it runs in messages: a path, or file names. */
 	readonly pluginFile: string;
 	readonly timeoutMs: number;
 	/** Default: the app's. */
@@ -50,12 +54,13 @@ export type HostProcessEvents = {
 	exit: [HostExit];
 	/** The control channel ended: whether the process has ended or not, it is of no use any more. */
 	channelclose: [];
-	/** From the plugin, or what the process printed (stdout: info, stderr: warn). */
-	log: [LogLevel, string];
+	/** From a plugin; an empty id: from the host itself, or what the process printed (stdout: info, stderr: warn). */
+	log: [LogLevel, string, pluginId: string];
 	/** Its connection to a worker ended. An empty reason: the worker is gone. */
 	workerlost: [workerPid: number, reason: string];
 	/** The plugin's state, for whichever host comes after this one. */
 	snapshot: [HostSnapshot];
+	post: [PluginPost];
 };
 
 /** How much of what it printed last goes into the error when it dies. */
@@ -89,17 +94,19 @@ export class HostProcess extends EnhancedEventEmitter<HostProcessEvents> {
 		this.#channel = new ControlClient({ socket: channel ?? new Socket().destroy(), peer: this.#describe(), timeoutMs });
 		this.#channel.on('close', (error) => {
 			if (error instanceof ProtocolError) {
-				this.emit('log', 'error', error.message);
+				this.emit('log', 'error', error.message, '');
 			}
 			this.emit('channelclose');
 		});
 		this.#channel.on('message', (message) => {
 			if (message.type === 'Log') {
-				this.#log(logLevels[message.body.level] ?? 'error', message.body.message);
+				this.#log(logLevels[message.body.level] ?? 'error', message.body.message, message.body.pluginId);
 			} else if (message.type === 'WorkerLost') {
 				this.emit('workerlost', message.body.workerPid, message.body.message);
 			} else if (message.type === 'Snapshot') {
 				this.emit('snapshot', message.body);
+			} else if (message.type === 'PluginMessage') {
+				this.emit('post', message.body);
 			}
 		});
 
@@ -118,6 +125,24 @@ export class HostProcess extends EnhancedEventEmitter<HostProcessEvents> {
 
 	loadPlugin(fields: Outgoing['LoadPlugin']): Promise<PluginIdentity> {
 		return this.#request('LoadPlugin', fields);
+	}
+
+	async unloadPlugin(pluginId: string): Promise<void> {
+		await this.#request('UnloadPlugin', { pluginId });
+	}
+
+	/** Resolves with what the plugin answered, be it that it failed. */
+	ask(fields: Outgoing['PluginRequest'], timeoutMs: number): Promise<PluginReply> {
+		return this.#request('PluginRequest', fields, timeoutMs);
+	}
+
+	/** As ask(), and nobody waits for an answer. Resolves when the system has it for the host. */
+	async notify(fields: Outgoing['PluginRequest']): Promise<void> {
+		try {
+			await this.#channel.notify('PluginRequest', fields);
+		} catch (error) {
+			throw this.diedError(`before it took "${fields.method}"`, error);
+		}
 	}
 
 	async connectWorker(fields: Outgoing['ConnectWorker']): Promise<void> {
@@ -187,7 +212,7 @@ export class HostProcess extends EnhancedEventEmitter<HostProcessEvents> {
 				await this.#printed();
 				throw this.diedError(`before it answered ${type}`, error);
 			}
-			throw error instanceof FailureReply ? this.#translate(error, type) : error;
+			throw error instanceof FailureReply ? this.#translate(error, type, fields) : error;
 		} finally {
 			this.#requests--;
 			if (this.#requests === 0) {
@@ -196,7 +221,13 @@ export class HostProcess extends EnhancedEventEmitter<HostProcessEvents> {
 		}
 	}
 
-	#translate(failure: FailureReply, type: RequestType): PluginHostError {
+	#translate(failure: FailureReply, type: RequestType, fields: object): PluginHostError {
+		const file = 'file' in fields ? fields.file : this.#pluginFile;
+
+		if (type === 'PluginRequest') {
+			return translateRequest(failure, this.#describe());
+		}
+
 		// The host names the plugin, what is wrong with it and what to do.
 		switch (failure.failureCode) {
 			case FailureCode.PluginFile:
@@ -204,7 +235,7 @@ export class HostProcess extends EnhancedEventEmitter<HostProcessEvents> {
 			case FailureCode.PluginAbi:
 				return new PluginLoadError('MPH_ERR_PLUGIN_ABI', failure.message, { cause: failure });
 			case FailureCode.PluginCreate:
-				return new PluginCreateError('MPH_ERR_PLUGIN_CREATE', `${failure.message} (${this.#pluginFile})`, { cause: failure });
+				return new PluginCreateError('MPH_ERR_PLUGIN_CREATE', `${failure.message} (${file})`, { cause: failure });
 			case FailureCode.Version:
 				return new UnsupportedError('MPH_ERR_PROTOCOL_VERSION', `${this.#describe()} refused ${type}: ${failure.message}`, {
 					cause: failure,
@@ -255,17 +286,26 @@ export class HostProcess extends EnhancedEventEmitter<HostProcessEvents> {
 		stream.on('error', (error) => this.#log('debug', `cannot read what ${this.#describe()} prints: ${error.message}`));
 	}
 
-	#log(level: LogLevel, line: string): void {
+	#log(level: LogLevel, line: string, pluginId = ''): void {
 		if (level === 'warn' || level === 'error') {
 			this.#lastLines.push(line);
 			this.#lastLines.splice(0, this.#lastLines.length - keptLines);
 		}
-		this.emit('log', level, line);
+		this.emit('log', level, line, pluginId);
 	}
 
 	#describe(): string {
 		return `host ${this.pid ?? '(not started)'} of ${basename(this.#pluginFile)}`;
 	}
+}
+
+/** The plugin has not got it. */
+function translateRequest(failure: FailureReply, host: string): PluginHostError {
+	const message = `${host} did not take a request: ${failure.message}`;
+
+	return failure.failureCode === FailureCode.NotFound
+		? new NotFoundError('MPH_ERR_NO_INSTANCE', message, { cause: failure })
+		: new RequestFailedError('MPH_ERR_REQUEST_FAILED', message, { cause: failure });
 }
 
 export function describeExit(exit: HostExit | undefined): string {

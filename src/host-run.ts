@@ -1,4 +1,4 @@
-// One run of a plugin's host: its process, which workers it has been brought together with, and what it is to each of them.
+// One run of a host: its process, what it has loaded, which workers it has been brought together with, and what it is to each of them.
 
 import { EnhancedEventEmitter } from 'mediasoup/extras';
 
@@ -20,15 +20,18 @@ export interface SupervisedWorker {
 	waitsFor(pluginId: string): Promise<boolean>;
 }
 
-/** What a host runs: an upgrade changes it. */
+/** What a host runs of one plugin: an upgrade changes it. */
 export type PluginCode = { readonly file: string; readonly config: unknown; readonly configJson: string };
+
+/** By the plugins' ids. */
+export type PluginCodes = ReadonlyMap<string, PluginCode>;
 
 export type HostRunOptions = {
 	/** Later ones have higher numbers. */
 	readonly number: number;
 	readonly host: HostProcess;
-	readonly code: PluginCode;
-	readonly load: Outgoing['LoadPlugin'];
+	readonly codes: PluginCodes;
+	readonly loadFields: Pick<Outgoing['LoadPlugin'], 'placement' | 'memoryLimit'>;
 	readonly snapshotsOf: (worker: SupervisedWorker) => readonly HostSnapshot[];
 };
 
@@ -40,20 +43,26 @@ export type HostRunEvents = {
 export class HostRun extends EnhancedEventEmitter<HostRunEvents> {
 	readonly number: number;
 	readonly host: HostProcess;
-	readonly code: PluginCode;
-	readonly loaded: Promise<PluginIdentity>;
+	/** Resolves when it has loaded what it was started with; rejects with the first reason why not. */
+	readonly loaded: Promise<void>;
 	/** The workers that have it as a host now. */
 	readonly connected = new Set<SupervisedWorker>();
 	/** Files with packets that it died of. */
 	readonly poison: string[] = [];
+	readonly #loadFields: HostRunOptions['loadFields'];
 	readonly #snapshotsOf: HostRunOptions['snapshotsOf'];
+	/** What it was told to load, and not to unload. */
+	readonly #codes = new Map<string, PluginCode>();
+	readonly #loads = new Map<string, Promise<PluginIdentity>>();
+	readonly #identities = new Map<string, PluginIdentity>();
 	readonly #connections = new Map<SupervisedWorker, Promise<void>>();
 	/** The last one before it went from there. */
 	readonly #phases = new Map<SupervisedWorker, HostPhase>();
+	readonly #served = new WeakSet<SupervisedWorker>();
 	readonly #lost = Promise.withResolvers<void>();
 	/** Whoever started it hears of its first failure, and nothing is tried again. */
 	isOnTrial = false;
-	/** It has loaded the plugin and is connected. */
+	/** It has loaded its plugins and is connected. */
 	isUp = false;
 	/** performance.now() when that was. */
 	upAt: number | undefined;
@@ -67,13 +76,13 @@ export class HostRun extends EnhancedEventEmitter<HostRunEvents> {
 	lostReason = '';
 	hung = false;
 
-	constructor({ number, host, code, load, snapshotsOf }: HostRunOptions) {
+	constructor({ number, host, codes, loadFields, snapshotsOf }: HostRunOptions) {
 		super();
 		this.number = number;
 		this.host = host;
-		this.code = code;
+		this.#loadFields = loadFields;
 		this.#snapshotsOf = snapshotsOf;
-		this.loaded = host.loadPlugin(load);
+		this.loaded = Promise.all([...codes].map(([pluginId, code]) => this.load(pluginId, code))).then(() => {});
 		// Whoever waits hears of it; a run that is lost has nobody who waits.
 		this.loaded.catch(() => {});
 	}
@@ -86,6 +95,55 @@ export class HostRun extends EnhancedEventEmitter<HostRunEvents> {
 	/** Resolves when it is lost. */
 	get lost(): Promise<void> {
 		return this.#lost.promise;
+	}
+
+	get codes(): PluginCodes {
+		return this.#codes;
+	}
+
+	/** Of what it has loaded. */
+	get identities(): ReadonlyMap<string, PluginIdentity> {
+		return this.#identities;
+	}
+
+	/** One that fails leaves everything else as it was. */
+	async load(pluginId: string, code: PluginCode): Promise<PluginIdentity> {
+		const loading = this.host.loadPlugin({ ...this.#loadFields, pluginId, file: code.file, config: code.configJson });
+
+		this.#codes.set(pluginId, code);
+		this.#loads.set(pluginId, loading);
+
+		try {
+			const identity = await loading;
+
+			// It may have left meanwhile.
+			if (this.#codes.has(pluginId)) {
+				this.#identities.set(pluginId, identity);
+			}
+
+			return identity;
+		} catch (error) {
+			this.#codes.delete(pluginId);
+			throw error;
+		}
+	}
+
+	/** Its instances are destroyed there. */
+	async unload(pluginId: string): Promise<void> {
+		if (!this.#codes.delete(pluginId)) {
+			return;
+		}
+		this.#identities.delete(pluginId);
+
+		// What is not loaded cannot be unloaded.
+		const isLoaded = await this.#loads.get(pluginId)!.then(
+			() => true,
+			() => false,
+		);
+
+		if (isLoaded) {
+			await this.host.unloadPlugin(pluginId);
+		}
 	}
 
 	async connect(worker: SupervisedWorker, token: Promise<string>): Promise<void> {
@@ -107,6 +165,10 @@ export class HostRun extends EnhancedEventEmitter<HostRunEvents> {
 	setPhase(worker: SupervisedWorker, phase: HostPhase): void {
 		if (phase !== HostPhase.Gone) {
 			this.#phases.set(worker, phase);
+
+			if (phase === HostPhase.Serving) {
+				this.#served.add(worker);
+			}
 			this.emit('change');
 		}
 	}
@@ -118,6 +180,11 @@ export class HostRun extends EnhancedEventEmitter<HostRunEvents> {
 
 	servesIn(worker: SupervisedWorker): boolean {
 		return !this.isLost && this.phaseIn(worker) === HostPhase.Serving;
+	}
+
+	/** Now or before. */
+	hasServedIn(worker: SupervisedWorker): boolean {
+		return this.#served.has(worker);
 	}
 
 	get servesAnywhere(): boolean {
@@ -144,21 +211,27 @@ export class HostRun extends EnhancedEventEmitter<HostRunEvents> {
 		this.emit('change');
 	}
 
+	/** For the plugin's instance there, if it runs that plugin. */
+	storeSnapshot(snapshot: HostSnapshot): void {
+		if (this.#codes.has(snapshot.pluginId)) {
+			this.host.storeSnapshot(snapshot);
+		}
+	}
+
 	/** Settled when it is known whether the worker has it as its host. Undefined: it was not asked to connect. */
 	connectionWith(worker: SupervisedWorker): Promise<void> | undefined {
 		return this.#connections.get(worker);
 	}
 
-	/** Resolves when it has loaded the plugin and every worker has it; rejects with the first reason why not. */
-	async connectedEverywhere(): Promise<PluginIdentity> {
-		const identity = await this.loaded;
+	/** Resolves when it has loaded everything and every worker has it; rejects with the first reason why not. */
+	async connectedEverywhere(): Promise<void> {
+		await this.loaded;
+
 		const [refusal] = await this.#refusals();
 
 		if (refusal !== undefined) {
 			throw refusal;
 		}
-
-		return identity;
 	}
 
 	/** Likewise, if it is of use to one worker at least. */
@@ -211,7 +284,7 @@ export class HostRun extends EnhancedEventEmitter<HostRunEvents> {
 			const [issued] = await Promise.all([token, this.loaded]);
 
 			for (const snapshot of this.#snapshotsOf(worker)) {
-				this.host.storeSnapshot(snapshot);
+				this.storeSnapshot(snapshot);
 			}
 			await this.host.connectWorker({ workerPid: worker.pid, socketPath: worker.socketPath, token: issued });
 		} catch (error) {

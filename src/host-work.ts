@@ -10,13 +10,13 @@ import type { HostRun, SupervisedWorker } from './host-run.ts';
 const killSignals: readonly NodeJS.Signals[] = ['SIGKILL', 'SIGTERM', 'SIGHUP'];
 
 export class HostWork {
-	readonly #pluginId: string;
+	readonly #unitId: string;
 	readonly #workAfterMs: number;
 	readonly #verdictsSeen = new Map<SupervisedWorker, number>();
 
 	/** A host that served for `workAfterMs` has done its work, even if there was nothing to give a verdict on. */
-	constructor(pluginId: string, workAfterMs: number) {
-		this.#pluginId = pluginId;
+	constructor(unitId: string, workAfterMs: number) {
+		this.#unitId = unitId;
 		this.#workAfterMs = workAfterMs;
 	}
 
@@ -48,7 +48,7 @@ export class HostWork {
 		let verdicts: number;
 
 		try {
-			verdicts = await worker.verdictsOf(this.#pluginId);
+			verdicts = await worker.verdictsOf(this.#unitId);
 		} catch {
 			// A worker that closes meanwhile has nothing to say about it.
 			return false;

@@ -4,12 +4,16 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import type { AppData, Index, Producer, Router } from 'mediasoup/types';
+import type { AppData, Index, Router } from 'mediasoup/types';
 
 import { defaultCrashDir } from './crash-captures.ts';
-import { defaults, maxDeadlineMs } from './defaults.ts';
+import { defaults } from './defaults.ts';
 import { InvalidOptionError } from './errors.ts';
 import { Limit as LayoutLimit } from './generated/layout.js';
+import type { HostOptionName } from './host-options.ts';
+import { hostOptionNames } from './host-options.ts';
+import type { InjectionLimits, LimitSettings } from './limits.ts';
+import { parseLimits } from './limits.ts';
 import type { Logger } from './logger.ts';
 import { completeLogger, logLevels } from './logger.ts';
 import { OptionReader, isObject } from './validate.ts';
@@ -53,6 +57,10 @@ export type PluginOptions<Config = unknown, PluginAppData extends AppData = AppD
 	readonly memoryLimit?: number;
 	/** Where the host's thread runs. Default `auto`. */
 	readonly placement?: Placement;
+	/** Plugins of the same group share one host process, and so all options of the host. Default: it has one of its own. */
+	readonly group?: string;
+	/** How much the plugin may inject in each worker. Default 20,000 packets and 67,108,864 bytes per second. */
+	readonly limits?: InjectionLimits;
 	readonly appData?: PluginAppData;
 };
 
@@ -68,40 +76,7 @@ export type UpgradeOptions<Config = unknown> = {
  */
 export type Placement = 'auto' | 'shared' | 'isolated';
 
-export type AttachmentMode = 'observe' | 'filter';
-export type MediaKind = 'audio' | 'video';
-export type Policy = 'accept' | 'drop';
-
-export type AttachOptions<AttachmentAppData extends AppData = AppData> = AttachTarget & {
-	/** Default: both. */
-	readonly kinds?: readonly MediaKind[];
-	/** Whether producers on pipe transports are meant, too. With `keepId` they are in two routers. Default false. */
-	readonly pipe?: boolean;
-	/** `observe` copies and never waits; `filter` holds each packet until the plugin's verdict. Default `observe`. */
-	readonly mode?: AttachmentMode;
-	/** Lower ones come first in the chain. Default 0. */
-	readonly order?: number;
-	/** How long a packet may be held (`filter`). Default 10 ms, at most 10,000. */
-	readonly deadlineMs?: number;
-	/** What happens to a packet whose deadline passed. Default `accept`. */
-	readonly onTimeout?: Policy;
-	/** What happens while no live host is there. Default `accept`. */
-	readonly onAbsent?: Policy;
-	/** What happens when the ring or the table of held packets is full. Default `accept`. */
-	readonly onOverflow?: Policy;
-	/** Reaches the plugin as JSON. Default `{}`. */
-	readonly context?: unknown;
-	readonly appData?: AttachmentAppData;
-};
-
-/** A router (every producer of it, those to come included), or one producer. */
-export type AttachTarget =
-	| { readonly router: RouterRef; readonly producerId?: string }
-	| { readonly router?: undefined; readonly producerId: string };
-
 export type RouterRef = Pick<Router, 'id' | 'closed'>;
-export type ProducerRef = Pick<Producer, 'id' | 'closed'>;
-
 export type RingSizes = {
 	/** Bytes; a power of two. */
 	readonly packetRingSize?: number;
@@ -130,41 +105,24 @@ export type PluginSettings = {
 	/** 0: none. */
 	readonly memoryLimit: number;
 	readonly placement: Placement;
+	readonly limits: Partial<LimitSettings>;
+	readonly group: string | undefined;
+	readonly givenHostOptions: readonly HostOptionName[];
 	readonly appData: AppData;
 };
 
 export type UpgradeSettings = Partial<Pick<PluginSettings, 'file' | 'config' | 'configJson'>>;
 
-export type AttachSettings = {
-	readonly router: RouterRef | undefined;
-	readonly producerId: string | undefined;
-	readonly kinds: readonly MediaKind[];
-	readonly pipe: boolean;
-	readonly mode: AttachmentMode;
-	readonly order: number;
-	readonly deadlineMs: number;
-	readonly onTimeout: Policy;
-	readonly onAbsent: Policy;
-	readonly onOverflow: Policy;
-	readonly context: unknown;
-	readonly contextJson: string;
-	readonly appData: AppData;
-};
-
 /** 0 stands for the worker's default, as in the control protocol. */
 export type RingSettings = { readonly packetRingSize: number; readonly verdictRingSize: number };
 
 const placements: readonly Placement[] = ['auto', 'shared', 'isolated'];
-const modes: readonly AttachmentMode[] = ['observe', 'filter'];
-const mediaKinds: readonly MediaKind[] = ['audio', 'video'];
-const policies: readonly Policy[] = ['accept', 'drop'];
 
 /** Leaves room for the rest of the message that carries it (Mph.Control.Limit.MaxFrameBytes). */
-const maxJsonBytes = 512 * 1024;
+export const maxJsonBytes = 512 * 1024;
 /** With less the host itself does not start. */
 const memoryLimitRange = { min: 16 * 1024 * 1024, max: 2 ** 50 };
 const uint32Max = 2 ** 32 - 1;
-const int32Range = { min: -(2 ** 31), max: 2 ** 31 - 1 };
 
 export function parsePluginHostOptions(options: unknown): PluginHostSettings {
 	const reader = new OptionReader('createPluginHost()', options, [
@@ -185,7 +143,7 @@ export function parsePluginHostOptions(options: unknown): PluginHostSettings {
 
 export function parsePluginOptions(options: unknown): PluginSettings {
 	const reader = new OptionReader('createPlugin()', options, [
-		...['file', 'config', 'crashBudget', 'standby', 'hangMs', 'memoryLimit', 'placement', 'appData'],
+		...['file', 'config', 'crashBudget', 'standby', 'hangMs', 'memoryLimit', 'placement', 'group', 'limits', 'appData'],
 	]);
 
 	return {
@@ -197,6 +155,9 @@ export function parsePluginOptions(options: unknown): PluginSettings {
 		hangMs: reader.number('hangMs', { min: 100, max: 600_000, integer: true, unit: 'milliseconds' }, defaults.hangMs),
 		memoryLimit: reader.has('memoryLimit') ? reader.number('memoryLimit', { ...memoryLimitRange, integer: true, unit: 'bytes' }, 0) : 0,
 		placement: reader.oneOf('placement', placements, defaults.placement),
+		limits: reader.has('limits') ? parseLimits('createPlugin()', reader.value('limits'), 'limits') : {},
+		group: reader.text('group', 'the name of a group'),
+		givenHostOptions: hostOptionNames.filter((name) => reader.has(name)),
 		appData: reader.object('appData') ?? {},
 	};
 }
@@ -207,39 +168,6 @@ export function parseUpgradeOptions(options: unknown): UpgradeSettings {
 	return {
 		...(reader.has('file') && { file: readFile(reader) }),
 		...(reader.has('config') && { config: reader.value('config'), configJson: reader.json('config', maxJsonBytes) }),
-	};
-}
-
-export function parseAttachOptions(options: unknown): AttachSettings {
-	const reader = new OptionReader('attach()', options, [
-		...['router', 'producerId', 'kinds', 'pipe', 'mode', 'order', 'deadlineMs', 'onTimeout', 'onAbsent', 'onOverflow'],
-		...['context', 'appData'],
-	]);
-	const mode = reader.oneOf('mode', modes, defaults.attach.mode);
-
-	if (!reader.has('router') && !reader.has('producerId')) {
-		reader.wrongType('router', 'a mediasoup Router (or give a producerId)');
-	}
-
-	return {
-		router: reader.has('router') ? readRouter('attach()', reader.value('router')) : undefined,
-		producerId: reader.text('producerId', "a producer's id"),
-		kinds: readKinds(reader),
-		pipe: reader.boolean('pipe', defaults.attach.pipe),
-		mode,
-		order: reader.number('order', { ...int32Range, integer: true, unit: 'places' }, defaults.attach.order),
-		deadlineMs: reader.number(
-			'deadlineMs',
-			// The protocol counts microseconds: less than one would be none.
-			{ min: 0.001, max: maxDeadlineMs, unit: 'milliseconds' },
-			defaults.attach.deadlineMs,
-		),
-		onTimeout: readPolicy(reader, 'onTimeout', mode),
-		onAbsent: readPolicy(reader, 'onAbsent', mode),
-		onOverflow: readPolicy(reader, 'onOverflow', mode),
-		context: reader.value('context') ?? {},
-		contextJson: reader.json('context', maxJsonBytes),
-		appData: reader.object('appData') ?? {},
 	};
 }
 
@@ -304,30 +232,6 @@ function readFile(reader: OptionReader): string {
 	}
 
 	return resolve(reader.text('file', 'a path or a file: URL') ?? reader.wrongType('file', 'a path or a file: URL'));
-}
-
-function readKinds(reader: OptionReader): readonly MediaKind[] {
-	const kinds = reader.value('kinds') ?? defaults.attach.kinds;
-	const what = 'an array of "audio", "video" or both';
-
-	if (!Array.isArray(kinds)) {
-		return reader.wrongType('kinds', what);
-	}
-	if (kinds.length === 0 || !kinds.every((kind) => mediaKinds.includes(kind as MediaKind))) {
-		return reader.wrongValue('kinds', what);
-	}
-
-	return mediaKinds.filter((kind) => kinds.includes(kind));
-}
-
-function readPolicy(reader: OptionReader, key: 'onTimeout' | 'onAbsent' | 'onOverflow', mode: AttachmentMode): Policy {
-	const policy = reader.oneOf(key, policies, defaults.attach[key]);
-
-	if (mode === 'observe' && policy === 'drop') {
-		reader.wrongValue(key, '"accept" in mode "observe", which copies packets and never holds one back; mode "filter" can drop');
-	}
-
-	return policy;
 }
 
 function readRingSize(reader: OptionReader, key: 'packetRingSize' | 'verdictRingSize'): number {

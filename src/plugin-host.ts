@@ -1,19 +1,22 @@
 // What createPluginHost() returns: it prepares the environment that workers inherit, adopts every worker that mediasoup makes from then
 // on, and owns the plugins.
 
+import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 
 import { EnhancedEventEmitter } from 'mediasoup/extras';
 import type { AppData, Worker } from 'mediasoup/types';
 
 import { AppDirectory, directoryVariable, hostUserVariable } from './app-dir.ts';
-import { CrashCaptures } from './crash-captures.ts';
 import type { CodedError } from './errors.ts';
 import { InvalidStateError, UnsupportedError } from './errors.ts';
+import { checkSameHost } from './host-options.ts';
+import { HostUnit } from './host-unit.ts';
 import { findNativeHostBin } from './native-host-bin.ts';
-import type { PluginHostOptions, PluginHostSettings, PluginOptions, RingSizes, RouterRef } from './options.ts';
+import type { PluginHostOptions, PluginHostSettings, PluginOptions, PluginSettings, RingSizes, RouterRef } from './options.ts';
 import { parsePluginHostOptions, parsePluginOptions, parseRingSizes, readRouter } from './options.ts';
 import { checkPluginFile } from './plugin-file.ts';
+import type { PluginProtocol } from './plugin-protocol.ts';
 import { Plugin } from './plugin.ts';
 import type { PluginHostStats } from './stats.ts';
 import { Topology } from './topology.ts';
@@ -53,6 +56,8 @@ export class PluginHost extends EnhancedEventEmitter<PluginHostEvents> {
 	readonly #topology = new Topology();
 	readonly #links = new Map<WorkerLink, 'opening' | 'adopted'>();
 	readonly #plugins = new Map<string, Plugin>();
+	/** By the ids under which workers know them. */
+	readonly #units = new Map<string, HostUnit>();
 	readonly #observer: PluginHostObserver = new EnhancedEventEmitter<PluginHostObserverEvents>();
 	#closed = false;
 
@@ -121,22 +126,22 @@ export class PluginHost extends EnhancedEventEmitter<PluginHostEvents> {
 		return this.#observer;
 	}
 
-	/** Resolves when its host runs and is connected to all workers. */
-	async createPlugin<Config = unknown, PluginAppData extends AppData = AppData>(
+	/** Resolves when its host runs and is connected to all workers. The host of a `group` may run already; then it loads the plugin, too. */
+	async createPlugin<Config = unknown, PluginAppData extends AppData = AppData, Protocol extends PluginProtocol = PluginProtocol>(
 		options: PluginOptions<Config, PluginAppData>,
-	): Promise<Plugin<Config, PluginAppData>> {
+	): Promise<Plugin<Config, PluginAppData, Protocol>> {
 		const settings = parsePluginOptions(options);
-		const { logger, timeoutMs, hostUser } = this.#settings;
+		const { logger, timeoutMs } = this.#settings;
 
 		this.#assertOpen('createPlugin()');
 		await checkPluginFile(settings.file);
 		await Promise.allSettled([...this.#links.keys()].map((link) => link.ready()));
 		this.#assertOpen('createPlugin()');
 
-		const plugin = new Plugin<Config, PluginAppData>({
-			...{ settings, logger, timeoutMs, hostUser, topology: this.#topology },
-			captures: new CrashCaptures(this.#settings.crashDir),
-			hostBin: findNativeHostBin(this.#settings.hostBin),
+		const id = randomUUID();
+		const unit = await this.#unitFor(id, settings);
+		const plugin = new Plugin<Config, PluginAppData, Protocol>({
+			...{ id, settings, unit, logger, timeoutMs, topology: this.#topology },
 			links: () => this.#adoptedLinks(),
 		});
 
@@ -162,10 +167,10 @@ export class PluginHost extends EnhancedEventEmitter<PluginHostEvents> {
 
 		this.#assertOpen('configureRouter()');
 
-		const { link } = this.#topology.placeOf(readRouter('configureRouter()', router));
+		const place = this.#topology.placeOf(readRouter('configureRouter()', router));
 
-		await link.ready();
-		await link.configureRouter(router.id, settings);
+		await place.link.ready();
+		await place.configure(settings);
 	}
 
 	async getStats(): Promise<PluginHostStats> {
@@ -208,7 +213,7 @@ export class PluginHost extends EnhancedEventEmitter<PluginHostEvents> {
 			setVariable(name, value);
 		}
 
-		const released = Promise.all([...this.#plugins.values()].map((plugin) => plugin.leaveWorkers()));
+		const released = Promise.all([...this.#plugins.values()].map((plugin) => plugin.leave()));
 
 		for (const [link] of this.#links) {
 			// Not before it has let go of the plugins.
@@ -217,6 +222,36 @@ export class PluginHost extends EnhancedEventEmitter<PluginHostEvents> {
 		this.#links.clear();
 		this.#directory.remove();
 		this.#observer.safeEmit('close');
+	}
+
+	/** That of its group if there is one that has come up, else one of its own. Rejects when the options of its host are not the group's. */
+	async #unitFor(id: string, settings: PluginSettings): Promise<HostUnit> {
+		for (let unit = this.#unitOf(settings); unit; unit = this.#unitOf(settings)) {
+			checkSameHost(unit.settings, settings);
+			await unit.settled;
+			this.#assertOpen('createPlugin()');
+
+			// The first plugin of the group may have failed, and taken its host with it.
+			if (!unit.closed) {
+				return unit;
+			}
+		}
+
+		const { logger, timeoutMs, hostUser, crashDir } = this.#settings;
+		const unit = new HostUnit({
+			...{ id, settings, logger, timeoutMs, hostUser, crashDir },
+			hostBin: findNativeHostBin(this.#settings.hostBin),
+			links: () => this.#adoptedLinks(),
+			onClose: () => this.#units.delete(id),
+		});
+
+		this.#units.set(id, unit);
+
+		return unit;
+	}
+
+	#unitOf({ group }: PluginSettings): HostUnit | undefined {
+		return group === undefined ? undefined : [...this.#units.values()].find((unit) => unit.group === group);
 	}
 
 	#adoptedLinks(): WorkerLink[] {
@@ -235,8 +270,8 @@ export class PluginHost extends EnhancedEventEmitter<PluginHostEvents> {
 
 		this.#links.set(link, 'opening');
 		this.#topology.observe(worker, link);
-		link.on('hoststate', (change) => this.#plugins.get(change.pluginId)?.onHostState(link, change));
-		link.on('poison', (found) => this.#plugins.get(found.pluginId)?.onPoison(found));
+		link.on('hoststate', (change) => this.#units.get(change.pluginId)?.onHostState(link, change));
+		link.on('poison', (found) => void this.#units.get(found.pluginId)?.onPoison(found));
 		link.once('close', (error) => this.#onLinkClosed(link, error));
 		worker.observer.once('close', () => link.close());
 		link.ready().then(
@@ -255,8 +290,8 @@ export class PluginHost extends EnhancedEventEmitter<PluginHostEvents> {
 		}
 		this.#links.set(link, 'adopted');
 
-		for (const plugin of this.#plugins.values()) {
-			plugin.addWorker(link);
+		for (const unit of this.#units.values()) {
+			unit.addWorker(link);
 		}
 		this.safeEmit('workeradopted', worker);
 		this.#observer.safeEmit('workeradopted', worker);
@@ -282,8 +317,8 @@ export class PluginHost extends EnhancedEventEmitter<PluginHostEvents> {
 		}
 		this.#topology.dropWorker(link);
 
-		for (const plugin of this.#plugins.values()) {
-			plugin.removeWorker(link);
+		for (const unit of this.#units.values()) {
+			unit.removeWorker(link);
 		}
 	}
 

@@ -1,69 +1,31 @@
-// A plugin: the user's code, its host (kept running by the supervisor) and its attachments. One host serves all adopted workers.
-
-import { randomUUID } from 'node:crypto';
+// A plugin: the user's code, its attachments, and what app and plugin say to one another. Its host it has in common with the plugins of its
+// group, if it is of one (host-unit.ts). One host serves all adopted workers.
 
 import { EnhancedEventEmitter } from 'mediasoup/extras';
 import type { AppData } from 'mediasoup/types';
 
-import { Attachment } from './attachment.ts';
-import type { CrashCaptures } from './crash-captures.ts';
-import type { HostCrash } from './crash-report.ts';
+import type { AttachOptions } from './attach-options.ts';
+import type { Attachment } from './attachment.ts';
 import type { HostDiedError } from './errors.ts';
-import { InvalidStateError, TimeoutError } from './errors.ts';
-import type { PluginIdentity } from './host-process.ts';
-import { HostProcess, exitTimeoutMs } from './host-process.ts';
-import type { LogLevel, Logger } from './logger.ts';
+import { InvalidStateError } from './errors.ts';
+import type { PluginIdentity, PluginPost } from './host-process.ts';
 import type { PluginCode } from './host-run.ts';
-import type { AttachOptions, HostUser, Placement, PluginSettings, UpgradeOptions } from './options.ts';
-import { parseAttachOptions, parseUpgradeOptions } from './options.ts';
+import type { HostUnit, UnitMember } from './host-unit.ts';
+import type { InjectionLimits } from './limits.ts';
+import { parseLimits } from './limits.ts';
+import type { LogLevel, Logger } from './logger.ts';
+import type { Placement, PluginSettings, UpgradeOptions } from './options.ts';
+import { parseUpgradeOptions } from './options.ts';
+import { PluginAttachments } from './plugin-attachments.ts';
+import type { PluginEvents, PluginNews, PluginObserver, PluginObserverEvents } from './plugin-events.ts';
 import { checkPluginFile } from './plugin-file.ts';
+import { PluginMessages } from './plugin-messages.ts';
+import type { NotificationMethod, NotifyOptions, PluginProtocol, RequestAllOptions, RequestMethod, RequestOptions } from './plugin-protocol.ts';
 import type { PluginStats } from './stats.ts';
-import { pluginStatsOf, rssBytesOf } from './stats.ts';
-import type { HostQuarantine, HostRecovery, HostRestart, SupervisorState } from './supervisor-types.ts';
-import { Supervisor } from './supervisor.ts';
+import { pluginStatsOf } from './stats.ts';
+import type { SupervisorState } from './supervisor-types.ts';
 import type { Topology } from './topology.ts';
-import type { HostStateChange, PoisonFind, WorkerLink } from './worker-link.ts';
-
-/** What both the plugin and its observer tell. */
-export type PluginNews = {
-	/** The host ended unasked. The next one is there or on its way, unless 'quarantine' or 'died' follows. */
-	crash: [HostCrash];
-	/** A new host serves all that is attached. */
-	recovered: [HostRecovery];
-	/** As planned: restart() or upgrade() has succeeded. */
-	restarted: [HostRestart];
-	/** A second host is ready to take over (option `standby`). */
-	standby: [{ readonly pid: number }];
-	/** No host is started any more until release(): `onAbsent` applies. */
-	quarantine: [HostQuarantine];
-	/** Two hosts died of the same packet: it is skipped from now on. */
-	poison: [PoisonReport];
-	/** Given up, because not even a process can be started: `onAbsent` applies to what is attached until it is closed. */
-	died: [HostDiedError];
-};
-
-export type PluginEvents = PluginNews & {
-	/** Internal. */
-	'@close': [];
-};
-
-export type PluginObserver = EnhancedEventEmitter<PluginObserverEvents>;
-
-export type PluginObserverEvents = PluginNews & {
-	close: [];
-	newattachment: [Attachment];
-	/** What the plugin logs and its host prints. */
-	log: [LogLevel, string];
-};
-
-export type PoisonReport = {
-	/** The packet and up to 64 before it, as pcapng. Undefined: it could not be written, and the log says why. */
-	readonly file: string | undefined;
-	readonly routerId: string;
-	/** Which died of it last. */
-	readonly hostPid: number;
-	readonly signal: NodeJS.Signals | null;
-};
+import type { WorkerLink } from './worker-link.ts';
 
 export type PluginDump = {
 	readonly id: string;
@@ -71,6 +33,7 @@ export type PluginDump = {
 	readonly version: string;
 	readonly abiVersion: number;
 	readonly file: string;
+	readonly group: string | undefined;
 	readonly placement: Placement;
 	readonly hostPid: number | undefined;
 	readonly standbyPid: number | undefined;
@@ -83,65 +46,53 @@ export type PluginDump = {
 };
 
 export type PluginContext = {
+	readonly id: string;
 	readonly settings: PluginSettings;
-	readonly hostBin: string;
+	/** Its host, and whom it has it in common with. */
+	readonly unit: HostUnit;
 	readonly topology: Topology;
 	readonly logger: Logger;
 	readonly timeoutMs: number;
-	readonly hostUser: HostUser | undefined;
-	readonly captures: CrashCaptures;
 	/** The adopted workers. */
 	readonly links: () => readonly WorkerLink[];
 };
 
-/** A host that hangs has no figures of its own to tell, and the worker's are what one wants then. */
-const hostStatsTimeoutMs = 1_000;
-
-export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> extends EnhancedEventEmitter<PluginEvents> {
-	readonly #id = randomUUID();
+export class Plugin<Config = unknown, PluginAppData extends AppData = AppData, Protocol extends PluginProtocol = PluginProtocol>
+	extends EnhancedEventEmitter<PluginEvents<Protocol>>
+	implements UnitMember
+{
 	readonly #context: PluginContext;
-	readonly #supervisor: Supervisor;
-	readonly #attachments = new Map<string, Attachment>();
-	/** Those that wait to become active for the first time. */
-	readonly #starting = new Set<Attachment>();
+	readonly #unit: HostUnit;
+	readonly #messages: PluginMessages;
+	readonly #attachments: PluginAttachments;
 	readonly #observer: PluginObserver = new EnhancedEventEmitter<PluginObserverEvents>();
 	#code: PluginCode;
 	#identity: PluginIdentity | undefined;
 	#appData: PluginAppData;
 	#closed = false;
-	/** Why there is no host and none on its way. */
-	#endedBy: HostDiedError | undefined;
 
 	/** @private Made by `pluginHost.createPlugin()`. */
 	constructor(context: PluginContext) {
 		super();
 
-		const { settings, hostBin, timeoutMs, logger, hostUser: user } = context;
+		const { id: pluginId, settings, unit, logger, topology, timeoutMs } = context;
 
 		this.#context = context;
+		this.#unit = unit;
 		this.#code = settings;
 		this.#appData = settings.appData as PluginAppData;
-		this.#supervisor = new Supervisor({
-			...{ ...settings, pluginId: this.#id, timeoutMs },
-			startHost: (pluginFile) => new HostProcess({ bin: hostBin, pluginFile, timeoutMs, user }),
-		});
-		this.#supervisor.on('log', (level, line) => this.#onLog(level, line));
-		this.#supervisor.on('adopted', (code, identity) => this.#onAdopted(code, identity));
-		this.#supervisor.on('down', () => this.#onDown());
-		this.#supervisor.on('up', () => this.#reportIfServed());
-		this.#supervisor.on('crash', (crash) => this.#onCrash(crash));
-		this.#supervisor.on('recovered', (recovery) => this.#onRecovered(recovery));
-		this.#supervisor.on('restarted', (restart) => this.#onRestarted(restart));
-		this.#supervisor.on('standby', (standby) => this.#tell('standby', standby));
-		this.#supervisor.on('quarantine', (quarantine) => this.#onQuarantine(quarantine));
-		this.#supervisor.on('died', (error) => this.#onDied(error));
+
+		const self = { pluginId, logger, name: () => this.name, assertUsable: (call: string) => this.#assertUsable(call) };
+
+		this.#attachments = new PluginAttachments({ ...self, unit, topology, timeoutMs });
+		this.#messages = new PluginMessages({ ...self, requests: unit.requests });
 		this.on('listenererror', (eventName, error) => {
 			logger.error(`a listener for "${eventName}" of plugin ${this.name} threw: ${error.stack ?? error.message}`);
 		});
 	}
 
 	get id(): string {
-		return this.#id;
+		return this.#context.id;
 	}
 
 	/** As the plugin calls itself. */
@@ -163,9 +114,14 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> e
 		return this.#code.config as Config;
 	}
 
+	/** Undefined: its host is its own. */
+	get group(): string | undefined {
+		return this.#unit.group;
+	}
+
 	/** As it was set; where the host's threads are is in `getStats()`. */
 	get placement(): Placement {
-		return this.#context.settings.placement;
+		return this.#unit.settings.placement;
 	}
 
 	get closed(): boolean {
@@ -174,22 +130,22 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> e
 
 	/** Whether it was given up because not even a process can be started for it. */
 	get died(): boolean {
-		return this.#supervisor.state === 'died';
+		return this.#unit.state === 'died';
 	}
 
 	/** Whether its hosts died again and again, so that none is started until release(). */
 	get quarantined(): boolean {
-		return this.#supervisor.state === 'quarantined';
+		return this.#unit.state === 'quarantined';
 	}
 
 	/** Undefined while there is no host. */
 	get hostPid(): number | undefined {
-		return this.#supervisor.host?.pid;
+		return this.#unit.hostPid;
 	}
 
 	/** Undefined while there is none that could take over in every worker. */
 	get standbyPid(): number | undefined {
-		return this.#supervisor.standbyHost?.pid;
+		return this.#unit.standbyPid;
 	}
 
 	get appData(): PluginAppData {
@@ -208,65 +164,63 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> e
 	async attach<AttachmentAppData extends AppData = AppData>(
 		options: AttachOptions<AttachmentAppData>,
 	): Promise<Attachment<AttachmentAppData>> {
-		const settings = parseAttachOptions(options);
-		const { topology, logger, timeoutMs } = this.#context;
+		const attachment = await this.#attachments.attach(options);
 
-		this.#assertUsable('attach()');
-
-		const place = settings.router ? topology.placeOf(settings.router) : topology.placeOfProducer(settings.producerId!);
-
-		await place.link.ready();
-		this.#assertUsable('attach()');
-		this.addWorker(place.link);
-		await this.#supervisor.introduced(place.link);
-		this.#assertUsable('attach()');
-
-		// It may have closed while we waited.
-		if (place.router.closed) {
-			topology.placeOf(place.router);
-		}
-
-		const attachment = new Attachment<AttachmentAppData>(this.#id, place, settings, logger);
-
-		this.#attachments.set(attachment.id, attachment);
-		this.#starting.add(attachment);
-		attachment.on('@close', () => this.#onAttachmentClosed(attachment));
-		attachment.on('@active', () => this.#reportIfServed());
-
-		try {
-			await attachment.start(
-				() =>
-					new TimeoutError(
-						'MPH_ERR_TIMEOUT',
-						`attachment to router ${place.router.id} did not become active within ${timeoutMs} ms; the host of ${this.name} is ${this.#supervisor.state}`,
-					),
-				timeoutMs,
-			);
-		} finally {
-			this.#starting.delete(attachment);
-		}
 		this.#observer.safeEmit('newattachment', attachment);
 
 		return attachment;
 	}
 
 	/**
+	 * Resolves with the plugin's answer. Without `worker` every instance is asked, and the oldest worker's answer is the answer; if one of them
+	 * fails, the request fails. While the host is replaced it waits for the next one, up to `timeoutMs`.
+	 */
+	async request<Method extends RequestMethod<Protocol>>(
+		method: Method,
+		body?: Protocol['requests'][Method]['body'],
+		options: RequestOptions = {},
+	): Promise<Protocol['requests'][Method]['answer']> {
+		return this.#messages.request(method, body, options);
+	}
+
+	/** As request() of all instances, with their answers by the workers' pids. */
+	async requestAll<Method extends RequestMethod<Protocol>>(
+		method: Method,
+		body?: Protocol['requests'][Method]['body'],
+		options: RequestAllOptions = {},
+	): Promise<Map<number, Protocol['requests'][Method]['answer']>> {
+		return this.#messages.requestAll(method, body, options);
+	}
+
+	/** Resolves when the host has it. Nobody need wait for that: that it failed is in the log, too. */
+	notify<Method extends NotificationMethod<Protocol>>(
+		method: Method,
+		body?: Protocol['notifications'][Method],
+		options: NotifyOptions = {},
+	): Promise<void> {
+		return this.#messages.notify(method, body, options);
+	}
+
+	/**
 	 * Replaces the host while calls go on: no packet is lost or passes unfiltered. When the new host does not start, load or answer its first
-	 * packets, the old one serves on, and it rejects with the reason.
+	 * packets, the old one serves on, and it rejects with the reason. A group is restarted as a whole.
 	 */
 	async restart(): Promise<void> {
 		this.#assertUsable('restart()');
-		await this.#supervisor.replace('restart()');
+		await this.#unit.replace('restart()');
 	}
 
-	/** As restart(), with another file, configuration or both. In quarantine it lifts that, if it succeeds. */
+	/**
+	 * As restart(), with another file, configuration or both; the others of its group stay as they are. In quarantine it lifts that, if it
+	 * succeeds.
+	 */
 	async upgrade(options: UpgradeOptions<Config> = {}): Promise<void> {
 		const code = { ...this.#code, ...parseUpgradeOptions(options) };
 
 		this.#assertOpen('upgrade()');
 		await checkPluginFile(code.file);
 		this.#assertOpen('upgrade()');
-		await this.#supervisor.replace('upgrade()', code);
+		await this.#unit.replace('upgrade()', new Map([[this.id, code]]));
 	}
 
 	/** Lifts the quarantine: starts a host. Rejects with the reason if that fails; the plugin stays quarantined then. */
@@ -274,24 +228,31 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> e
 		this.#assertOpen('release()');
 
 		if (this.quarantined) {
-			await this.#supervisor.replace('release()');
+			await this.#unit.replace('release()');
 		}
+	}
+
+	/** How much it may inject from now on; what is left out stays as it is. It holds for all of its group. */
+	async setLimits(limits: InjectionLimits): Promise<void> {
+		const changes = parseLimits('setLimits()', limits);
+
+		this.#assertOpen('setLimits()');
+		await this.#unit.setLimits(changes);
 	}
 
 	async getStats(): Promise<PluginStats> {
 		this.#assertOpen('getStats()');
 
-		const { host, starts, deaths } = this.#supervisor;
-		const { timeoutMs } = this.#context;
-		const [snapshots, instances, rssBytes] = await Promise.all([
-			Promise.all(this.#context.links().map((link) => this.#askForStats(() => link.getStats()))),
-			this.#askForStats(async () => host?.getStats(Math.min(timeoutMs, hostStatsTimeoutMs))),
-			host?.pid === undefined ? undefined : rssBytesOf(host.pid),
+		const { id, links } = this.#context;
+		const [snapshots, instances, host] = await Promise.all([
+			Promise.all(links().map((link) => this.#askForStats(() => link.getStats()))),
+			this.#askForStats(() => this.#unit.instanceStats()),
+			this.#unit.hostStats(),
 		]);
 
 		return pluginStatsOf(
-			this.#id,
-			{ pid: host?.pid, rssBytes, standbyPid: this.standbyPid, starts, deaths },
+			{ id, unitId: this.#unit.id, attachmentIds: new Set(this.#attachments.ids) },
+			host,
 			snapshots.filter((snapshot) => snapshot !== undefined),
 			instances ?? [],
 		);
@@ -299,165 +260,94 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> e
 
 	async dump(): Promise<PluginDump> {
 		return {
-			id: this.#id,
+			id: this.id,
 			name: this.name,
 			version: this.version,
 			abiVersion: this.#identity?.abiVersion ?? 0,
 			file: this.file,
+			group: this.group,
 			placement: this.placement,
 			hostPid: this.hostPid,
 			standbyPid: this.standbyPid,
-			hostPids: this.#supervisor.livingPids,
-			hostState: this.#supervisor.state,
+			hostPids: this.#unit.hostPids,
+			hostState: this.#unit.state,
 			workerPids: this.#context.links().map((link) => link.pid),
-			attachmentIds: [...this.#attachments.keys()],
+			attachmentIds: this.#attachments.ids,
 			closed: this.#closed,
 		};
 	}
 
-	/** Closes its attachments (held packets are accepted) and ends its host. */
+	/** Closes its attachments (held packets are accepted). Its host ends, unless others of its group are there. */
 	close(): void {
-		void this.leaveWorkers();
+		void this.leave();
 	}
 
-	/** @private As close(). Resolves when the workers have let go of it; never rejects. */
-	async leaveWorkers(): Promise<void> {
+	/** @private As close(). Resolves when nobody runs it any more; never rejects. */
+	async leave(): Promise<void> {
 		if (this.#closed) {
 			return;
 		}
 		this.#closed = true;
 
-		const { links, logger } = this.#context;
-		const released = Promise.all(
-			links().map((link) =>
-				link.removePlugin(this.#id).catch((error: Error) => {
-					logger.debug(`removing plugin ${this.name} from worker ${link.pid}: ${error.message}`);
-				}),
-			),
-		);
+		const left = this.#unit.leave(this, this.#attachments.pluginClosed());
 
-		for (const attachment of [...this.#attachments.values()]) {
-			attachment.pluginClosed();
-		}
-		// A host that ended before the workers let go of it would be a dead one to them.
-		this.#supervisor.stop(released);
 		this.emit('@close');
 		this.#observer.safeEmit('close');
-		await released;
+		await left;
 	}
 
-	/** @private */
+	/** @private Resolves when its host runs it and is connected to all workers. */
 	async start(): Promise<void> {
-		await this.#supervisor.start(this.#context.links());
+		await this.#unit.join(this);
 	}
 
 	/** @private */
-	addWorker(link: WorkerLink): void {
-		if (!link.closed) {
-			this.#supervisor.addWorker(link);
-		}
+	get code(): PluginCode {
+		return this.#code;
 	}
 
 	/** @private */
-	removeWorker(link: WorkerLink): void {
-		this.#supervisor.removeWorker(link);
+	get isServed(): boolean {
+		return this.#attachments.areServed;
 	}
 
 	/** @private */
-	onHostState(link: WorkerLink, change: HostStateChange): void {
-		this.#supervisor.onHostState(link, change);
-	}
-
-	/** @private */
-	onPoison(found: PoisonFind): void {
-		void this.#savePoison(found);
-	}
-
-	async #savePoison({ routerId, hostPid, records }: PoisonFind): Promise<void> {
-		const { captures, logger } = this.#context;
-		const run = this.#supervisor.runOf(hostPid);
-		const { file: pluginFile, config } = run?.code ?? this.#code;
-		const [pluginName, pluginVersion] = [this.name, this.version];
-		const path = captures.pathOf(pluginName, hostPid);
-		let file: string | undefined = path;
-
-		run?.poison.push(path);
-
-		const signal = (await run?.host.exitWithin(exitTimeoutMs))?.signal ?? null;
-
-		try {
-			await captures.save(path, { pluginName, pluginVersion, pluginFile, config, routerId, hostPid, signal, records });
-		} catch (error) {
-			logger.error(`cannot save the packet that host ${hostPid} of plugin ${pluginName} died of: ${(error as Error).message}`);
-			file = undefined;
-		}
-		logger.error(`host ${hostPid} of plugin ${pluginName} died of a packet, as did one before it; it is skipped from now on${file ? `, and saved in ${file}` : ''}`);
-
-		if (!this.#closed) {
-			this.#tell('poison', { file, routerId, hostPid, signal });
-		}
-	}
-
-	#onAdopted(code: PluginCode, identity: PluginIdentity): void {
+	adopted(code: PluginCode, identity: PluginIdentity): void {
 		this.#code = code;
 		this.#identity = identity;
-		this.#endedBy = undefined;
 	}
 
-	#onDown(): void {
-		for (const attachment of [...this.#attachments.values()]) {
-			attachment.hostLost();
+	/** @private */
+	hostLost(): void {
+		this.#attachments.hostLost();
+	}
+
+	/** @private */
+	hostEnded(error: HostDiedError): void {
+		this.#attachments.hostEnded(error);
+	}
+
+	/** @private */
+	posted(post: PluginPost): void {
+		const message = this.#messages.read(post);
+
+		if (message) {
+			// What it is by its name is between the app and its plugin.
+			(this as Plugin).safeEmit('message', message);
 		}
 	}
 
-	#onCrash(crash: HostCrash): void {
-		this.#context.logger.warn(`host ${crash.pid} of plugin ${this.name} ${crash.reason}; ${crash.held} packets were held for it`);
-		this.#tell('crash', crash);
-	}
-
-	#onRecovered(recovery: HostRecovery): void {
-		this.#context.logger.info(`host ${recovery.pid} of plugin ${this.name} took over after ${recovery.downMs.toFixed(1)} ms`);
-		this.#tell('recovered', recovery);
-	}
-
-	#onRestarted(restart: HostRestart): void {
-		this.#context.logger.info(`host ${restart.pid} of plugin ${this.name} took over from ${restart.previousPid}, as planned`);
-		this.#tell('restarted', restart);
-	}
-
-	#onQuarantine(quarantine: HostQuarantine): void {
-		this.#onEnd(quarantine.error);
-		this.#tell('quarantine', quarantine);
-	}
-
-	#onDied(error: HostDiedError): void {
-		this.#onEnd(error);
-		this.#tell('died', error);
-	}
-
-	#onEnd(error: HostDiedError): void {
-		this.#endedBy = error;
-		this.#context.logger.error(error.message);
-
-		for (const attachment of [...this.#starting]) {
-			attachment.fail(error);
-		}
-	}
-
-	#onLog(level: LogLevel, line: string): void {
-		this.#context.logger[level](`${this.name}: ${line}`);
+	/** @private */
+	logged(level: LogLevel, line: string): void {
 		this.#observer.safeEmit('log', level, line);
 	}
 
-	#onAttachmentClosed(attachment: Attachment): void {
-		this.#attachments.delete(attachment.id);
-		// It may be the last one that was waited for.
-		this.#reportIfServed();
-	}
+	/** @private */
+	tell<E extends keyof PluginNews>(event: E, what: PluginNews[E][0]): void {
+		const tellers: readonly NewsTeller[] = [this as NewsTeller, this.#observer];
 
-	#reportIfServed(): void {
-		if ([...this.#attachments.values()].every((attachment) => attachment.active || this.#starting.has(attachment))) {
-			this.#supervisor.served();
+		for (const teller of tellers) {
+			teller.safeEmit(event, what);
 		}
 	}
 
@@ -481,16 +371,8 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData> e
 	#assertUsable(call: string): void {
 		this.#assertOpen(call);
 
-		if (this.#endedBy) {
-			throw this.#endedBy;
-		}
-	}
-
-	#tell<E extends keyof PluginNews>(event: E, what: PluginNews[E][0]): void {
-		const tellers: readonly NewsTeller[] = [this, this.#observer];
-
-		for (const teller of tellers) {
-			teller.safeEmit(event, what);
+		if (this.#unit.endedBy) {
+			throw this.#unit.endedBy;
 		}
 	}
 }

@@ -4,12 +4,11 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import type { PluginIdentity } from './host-process.ts';
 import { exitTimeoutMs } from './host-process.ts';
 import type { HostRun, SupervisedWorker } from './host-run.ts';
 import type { SupervisorDelays, SupervisorOptions } from './supervisor-types.ts';
 
-export type ReplacementOptions = Pick<SupervisorOptions, 'pluginId' | 'timeoutMs' | 'hangMs'> & {
+export type ReplacementOptions = Pick<SupervisorOptions, 'unitId' | 'timeoutMs' | 'hangMs'> & {
 	readonly delays: SupervisorDelays;
 	readonly successor: HostRun;
 	/** Who is to serve again if it comes to nothing. */
@@ -22,17 +21,14 @@ const lookEveryMs = 10;
 const hangNoticeMs = 1_000;
 
 /** Resolves when the successor can be relied upon. */
-export async function replaceHost(options: ReplacementOptions): Promise<PluginIdentity> {
+export async function replaceHost(options: ReplacementOptions): Promise<void> {
 	const { successor, timeoutMs } = options;
 
 	try {
-		const identity = await successor.connectedEverywhere();
-
+		await successor.connectedEverywhere();
 		await successor.until('it was ready to take over', () => openWorkers(options).every((worker) => successor.isWarmIn(worker)), timeoutMs);
 		await promoteEverywhere(options);
 		await passProbation(options);
-
-		return identity;
 	} catch (error) {
 		if (successor.isLost) {
 			await successor.host.exitWithin(exitTimeoutMs);
@@ -43,7 +39,7 @@ export async function replaceHost(options: ReplacementOptions): Promise<PluginId
 }
 
 async function promoteEverywhere(options: ReplacementOptions): Promise<void> {
-	const { pluginId, successor, old } = options;
+	const { unitId, successor, old } = options;
 	const promoted = openWorkers(options);
 	const outcomes = await Promise.allSettled(promoted.map((worker) => promoteIn(worker, options)));
 	const failure = outcomes.find((outcome, index) => outcome.status === 'rejected' && !promoted[index]!.closed);
@@ -56,18 +52,18 @@ async function promoteEverywhere(options: ReplacementOptions): Promise<void> {
 	if (!successor.isLost && oldPid !== undefined && oldPid !== successor.host.pid) {
 		const toUndo = promoted.filter((_, index) => outcomes[index]!.status === 'fulfilled');
 
-		await Promise.allSettled(toUndo.map((worker) => worker.promoteHost(pluginId, oldPid)));
+		await Promise.allSettled(toUndo.map((worker) => worker.promoteHost(unitId, oldPid)));
 	}
 	throw failure.reason;
 }
 
-async function promoteIn(worker: SupervisedWorker, { pluginId, successor }: ReplacementOptions): Promise<void> {
+async function promoteIn(worker: SupervisedWorker, { unitId, successor }: ReplacementOptions): Promise<void> {
 	// One whose host died meanwhile may have promoted it already.
 	if (successor.servesIn(worker)) {
 		return;
 	}
 	try {
-		await worker.promoteHost(pluginId, successor.host.pid!);
+		await worker.promoteHost(unitId, successor.host.pid!);
 	} catch (error) {
 		if (!successor.servesIn(worker)) {
 			throw error;
@@ -77,7 +73,7 @@ async function promoteIn(worker: SupervisedWorker, { pluginId, successor }: Repl
 
 /** Its plugin has dealt with a packet in each worker; or it lived for a while, and nothing waits for it where it has not. */
 async function passProbation(options: ReplacementOptions): Promise<void> {
-	const { pluginId, successor, hangMs } = options;
+	const { unitId, successor, hangMs } = options;
 	const { probationMs } = options.delays;
 	const began = performance.now();
 	const giveUpAfterMs = probationMs + hangMs + hangNoticeMs;
@@ -96,7 +92,7 @@ async function passProbation(options: ReplacementOptions): Promise<void> {
 			return;
 		}
 		if (elapsedMs >= probationMs) {
-			const waits = await Promise.all(unproven.map((worker) => worker.waitsFor(pluginId).catch(() => false)));
+			const waits = await Promise.all(unproven.map((worker) => worker.waitsFor(unitId).catch(() => false)));
 
 			if (!waits.includes(true) && !successor.isLost) {
 				return;

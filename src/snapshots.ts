@@ -1,4 +1,4 @@
-// What plugins handed over as their state: the last one per worker and shard, for the hosts that come after.
+// What plugins handed over as their state: the last one per plugin, worker and shard, for the hosts that come after.
 
 import type { HostSnapshot } from './host-process.ts';
 import type { SupervisedWorker } from './host-run.ts';
@@ -6,18 +6,19 @@ import type { SupervisedWorker } from './host-run.ts';
 type KeptSnapshot = { readonly snapshot: HostSnapshot; readonly runNumber: number };
 
 export class Snapshots {
-	readonly #kept = new Map<SupervisedWorker, Map<number, KeptSnapshot>>();
+	readonly #kept = new Map<SupervisedWorker, Map<string, KeptSnapshot>>();
 
 	/** False for one that a host gave before it was replaced, and that comes when its successor has given one already. */
 	keep(worker: SupervisedWorker, snapshot: HostSnapshot, runNumber: number): boolean {
-		const shards = this.#kept.get(worker) ?? new Map<number, KeptSnapshot>();
-		const last = shards.get(snapshot.shard);
+		const kept = this.#kept.get(worker) ?? new Map<string, KeptSnapshot>();
+		const instance = `${snapshot.pluginId} ${snapshot.shard}`;
+		const last = kept.get(instance);
 
 		if (last && last.runNumber > runNumber) {
 			return false;
 		}
-		shards.set(snapshot.shard, { snapshot, runNumber });
-		this.#kept.set(worker, shards);
+		kept.set(instance, { snapshot, runNumber });
+		this.#kept.set(worker, kept);
 
 		return true;
 	}
@@ -28,5 +29,15 @@ export class Snapshots {
 
 	drop(worker: SupervisedWorker): void {
 		this.#kept.delete(worker);
+	}
+
+	dropPlugin(pluginId: string): void {
+		for (const kept of this.#kept.values()) {
+			for (const [instance, { snapshot }] of kept) {
+				if (snapshot.pluginId === pluginId) {
+					kept.delete(instance);
+				}
+			}
+		}
 	}
 }

@@ -3,36 +3,20 @@
 
 import { readFile } from 'node:fs/promises';
 
-import type { RawAttachmentStats, RawInstanceStats, RawPluginStats, RawRingStats } from './control/incoming.ts';
+import type { RawAttachmentStats, RawInstanceStats, RawPluginStats, RawRingStats } from './control/raw-stats.ts';
+import type { CountersOf, attachmentCounters, instanceCounters, pluginCounters } from './counters.ts';
 import { Placement as PlacementCode } from './generated/control.js';
 import type { HoldTimes } from './hold-times.ts';
 import { holdTimesOf, sumOfHolds } from './hold-times.ts';
 import type { Placement } from './options.ts';
 
-/** Every packet that the attachment selected ends in exactly one of the counters up to `closedFreed`, or is held. */
-export type AttachmentStats = {
+/** Its counters are those of `attachmentCounters` (counters.ts). */
+export type AttachmentStats = CountersOf<typeof attachmentCounters> & {
 	readonly attachmentId: string;
 	readonly routerId: string;
 	readonly workerPid: number;
 	readonly active: boolean;
 	readonly paused: boolean;
-	/** Mode `observe`: copied into the ring; not copied because it was full; not copied before the first host ever came. */
-	readonly observed: number;
-	readonly observeOverflow: number;
-	readonly observeAbsent: number;
-	/** Mode `filter`: by the plugin's verdict, then by the three policies. */
-	readonly accepted: number;
-	readonly dropped: number;
-	readonly timeoutAccepted: number;
-	readonly timeoutDropped: number;
-	readonly absentAccepted: number;
-	readonly absentDropped: number;
-	readonly overflowAccepted: number;
-	readonly overflowDropped: number;
-	/** The attachment was closed or paused while the packet was held. */
-	readonly detachedAccepted: number;
-	/** The producer or router was closed while the packet was held. */
-	readonly closedFreed: number;
 	/** Held right now. */
 	readonly held: number;
 	readonly holdMicros: HoldTimes;
@@ -51,27 +35,14 @@ export type RingStats = {
 	readonly held: number;
 };
 
-/** A plugin in one worker. */
-export type PluginInWorkerStats = {
+/** A plugin in one worker. Its counters are those of `pluginCounters` (counters.ts). */
+export type PluginInWorkerStats = CountersOf<typeof pluginCounters> & {
 	readonly workerPid: number;
 	readonly connected: boolean;
-	readonly verdicts: number;
-	/** Of the verdicts: those that came within the two microseconds for which the worker waits for a host that is awake on another CPU. */
-	readonly promptVerdicts: number;
-	/** Verdicts for packets that nobody waited for any more. */
-	readonly spuriousVerdicts: number;
-	/** Records or cursors of a host that the worker refused. */
-	readonly strikes: number;
-	readonly doorbellsRung: number;
-	readonly disconnects: number;
 	/** Packets that were held for the host when it went last. */
 	readonly heldAtLastDisconnect: number;
 	/** Hosts that have everything ready to take over. */
 	readonly standbyPids: readonly number[];
-	/** How often a host took over from another one, dead or stopped. */
-	readonly promotions: number;
-	/** Packets that were skipped because two hosts had died of them. */
-	readonly poisoned: number;
 };
 
 /** Where an instance's thread runs; docs/placement.md says how that comes about. */
@@ -86,21 +57,12 @@ export type InstancePlacement = {
 	readonly moves: number;
 };
 
-/** The plugin's instance for one worker and shard, as its host counts. A new host starts at 0. */
-export type InstanceStats = {
+/** The plugin's instance for one worker and shard. A new host starts at 0. Its counters are those of `instanceCounters` (counters.ts). */
+export type InstanceStats = CountersOf<typeof instanceCounters> & {
 	/** 0: made when the plugin was loaded, for the first worker to come. */
 	readonly workerPid: number;
 	readonly shard: number;
-	readonly packets: number;
-	readonly batches: number;
-	readonly verdicts: number;
-	readonly events: number;
-	readonly doorbellsRung: number;
 	readonly placement: InstancePlacement;
-	/** How often its thread went to sleep, to be woken by the worker's doorbell. */
-	readonly sleeps: number;
-	/** How often it found something while it spun, instead of going to sleep. */
-	readonly spins: number;
 	/** What the plugin itself counts. */
 	readonly counters: Readonly<Record<string, number>>;
 };
@@ -160,28 +122,33 @@ export function attachmentStatsOf(raw: RawAttachmentStats, workerPid: number): A
 	return { ...counters, workerPid, holdMicros: holdTimesOf(raw) };
 }
 
+/** Of which plugin the figures are wanted, and what of its host's it has to itself. */
+export type StatsOwner = { readonly id: string; readonly unitId: string; readonly attachmentIds: ReadonlySet<string> };
+
 export function pluginStatsOf(
-	pluginId: string,
+	{ id, unitId, attachmentIds }: StatsOwner,
 	host: HostStats,
 	snapshots: readonly WorkerSnapshot[],
 	instances: readonly RawInstanceStats[],
 ): PluginStats {
-	const isOurs = (stats: { readonly pluginId: string }): boolean => stats.pluginId === pluginId;
-	const attachments = snapshots.flatMap(({ workerPid, attachments: all }) => all.filter(isOurs).map((raw) => ({ workerPid, raw })));
+	const isOurs = (stats: { readonly pluginId: string }): boolean => stats.pluginId === unitId;
+	const attachments = snapshots.flatMap(({ workerPid, attachments: all }) =>
+		all.filter(({ attachmentId }) => attachmentIds.has(attachmentId)).map((raw) => ({ workerPid, raw })),
+	);
 
 	return {
 		host,
 		workers: snapshots.flatMap(({ workerPid, plugins }) =>
 			plugins.filter(isOurs).map(({ pluginId: _, hostPid: __, ...counters }) => ({ workerPid, ...counters })),
 		),
-		instances: instances.map(instanceStatsOf),
+		instances: instances.filter(({ pluginId }) => pluginId === id).map(instanceStatsOf),
 		attachments: attachments.map(({ raw, workerPid }) => attachmentStatsOf(raw, workerPid)),
 		rings: snapshots.flatMap(({ workerPid, rings }) => rings.filter(isOurs).map(({ pluginId: _, ...ring }) => ({ workerPid, ...ring }))),
 		holdMicros: holdTimesOf(sumOfHolds(attachments.map(({ raw }) => raw))),
 	};
 }
 
-function instanceStatsOf({ counters, placement, placementReason, placementMoves, cpu, ...rest }: RawInstanceStats): InstanceStats {
+function instanceStatsOf({ pluginId: _, counters, placement, placementReason, placementMoves, cpu, ...rest }: RawInstanceStats): InstanceStats {
 	return {
 		...rest,
 		placement: {

@@ -2,8 +2,8 @@
 
 import type { HostCrash } from './crash-report.ts';
 import type { HostDiedError } from './errors.ts';
-import type { HostProcess, PluginIdentity } from './host-process.ts';
-import type { PluginCode } from './host-run.ts';
+import type { HostProcess, PluginIdentity, PluginPost } from './host-process.ts';
+import type { PluginCode, PluginCodes } from './host-run.ts';
 import type { LogLevel } from './logger.ts';
 import type { Placement } from './options.ts';
 
@@ -20,16 +20,19 @@ import type { Placement } from './options.ts';
  */
 export type SupervisorState = 'stopped' | 'starting' | 'running' | 'backoff' | 'quarantined' | 'died';
 
-export type SupervisorOptions = PluginCode & {
-	readonly pluginId: string;
+export type SupervisorOptions = {
+	/** By which workers know what its hosts run. */
+	readonly unitId: string;
+	/** What the first host runs. */
+	readonly codes: PluginCodes;
 	readonly crashBudget: number;
 	readonly standby: boolean;
 	readonly hangMs: number;
 	readonly memoryLimit: number;
 	readonly placement: Placement;
 	readonly timeoutMs: number;
-	/** Starts a process; it may throw when the system has no room for one. */
-	readonly startHost: (file: string) => HostProcess;
+	/** Starts a process to run what has that name; it may throw when the system has no room for one. */
+	readonly startHost: (name: string) => HostProcess;
 	readonly delays?: SupervisorDelays;
 };
 
@@ -62,11 +65,11 @@ export type HostQuarantine = {
 };
 
 export type SupervisorEvents = {
-	/** What is the plugin's from now on. */
-	adopted: [PluginCode, PluginIdentity];
+	/** What is the plugin's from now on; once for each that the host has. */
+	adopted: [pluginId: string, PluginCode, PluginIdentity];
 	/** No host is there, as of now. */
 	down: [];
-	/** A host has loaded the plugin and is connected to the workers, or took over there. */
+	/** A host has loaded the plugins and is connected to the workers, or took over there. */
 	up: [];
 	crash: [HostCrash];
 	recovered: [HostRecovery];
@@ -76,7 +79,9 @@ export type SupervisorEvents = {
 	quarantine: [HostQuarantine];
 	/** Given up. */
 	died: [HostDiedError];
-	log: [LogLevel, string];
+	post: [PluginPost];
+	/** An empty id: of no plugin in particular. */
+	log: [LogLevel, string, pluginId: string];
 };
 
 /** What the host is replaced for. */

@@ -1,4 +1,4 @@
-// Keeps one plugin's host running: starts it, connects it to every worker, and replaces it at once when it dies or when it is told to. Calls
+// Keeps the host of one unit running: starts it, connects it to every worker, and replaces it at once when it dies or when it is told to. Calls
 // go on meanwhile: with a standby the workers have promoted it before this hears of the death, without one they follow onAbsent.
 
 import { performance } from 'node:perf_hooks';
@@ -12,58 +12,66 @@ import { DepartedHosts } from './departed-hosts.ts';
 import { InvalidStateError } from './errors.ts';
 import { HostPhase } from './generated/control.js';
 import { HostLauncher } from './host-launcher.ts';
+import { HostPlugins } from './host-plugins.ts';
 import type { HostProcess, PluginIdentity } from './host-process.ts';
-import type { HostRun, PluginCode, SupervisedWorker } from './host-run.ts';
+import { HostRoles } from './host-roles.ts';
+import type { HostRun, PluginCode, PluginCodes, SupervisedWorker } from './host-run.ts';
+import { HostTrials } from './host-trials.ts';
 import { Outage } from './outage.ts';
-import { replaceHost } from './replacement.ts';
+import { ServingHosts } from './serving-hosts.ts';
 import type { PlannedCall, SupervisorEvents, SupervisorOptions, SupervisorState } from './supervisor-types.ts';
+import { Turns } from './turns.ts';
 import type { HostStateChange } from './worker-link.ts';
 
 export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
+	readonly serving: ServingHosts;
 	readonly #options: Required<SupervisorOptions>;
 	readonly #launcher: HostLauncher;
 	readonly #deaths: Deaths;
 	readonly #departed: DepartedHosts;
 	readonly #outage: Outage;
-	#code: PluginCode;
-	/** Why there is no host and none on its way. */
-	#end: 'stopped' | 'quarantined' | 'died' | undefined = 'stopped';
-	/** The one that serves, or will first. */
-	#run: HostRun | undefined;
-	#standby: HostRun | undefined;
-	#successor: HostRun | undefined;
-	/** What is under way. */
-	#call: PlannedCall | undefined;
+	readonly #plugins: HostPlugins;
+	readonly #turns = new Turns();
+	readonly #roles = new HostRoles();
+	readonly #trials: HostTrials;
 	#standbyIsDue = false;
 	#toldStandby: HostRun | undefined;
 
 	constructor(options: SupervisorOptions) {
 		super();
 		this.#options = { delays: defaults, ...options };
-		this.#code = options;
-		this.#launcher = new HostLauncher({ ...this.#options, isActive: (run) => run === this.#run });
-		this.#launcher.on('log', (level, line) => this.emit('log', level, line));
+		this.#launcher = new HostLauncher({ ...this.#options, isActive: (run) => run === this.#roles.active });
+		this.#launcher.on('log', (level, line, pluginId) => this.emit('log', level, line, pluginId));
 		this.#launcher.on('lost', (run) => this.#lose(run, ''));
-		this.#deaths = new Deaths({ ...this.#options, workers: this.#launcher.workers, isHostMissing: () => this.#isHostMissing });
-		this.#deaths.on('log', (level, line) => this.emit('log', level, line));
+		this.#launcher.on('post', (post) => this.emit('post', post));
+		this.serving = new ServingHosts({ launcher: this.#launcher, roles: this.#roles });
+		this.#plugins = new HostPlugins(options.codes);
+		this.#deaths = new Deaths({ ...this.#options, name: this.#plugins.name, workers: this.#launcher.workers, isHostMissing: () => this.#isHostMissing });
+		this.#deaths.on('log', (level, line) => this.emit('log', level, line, ''));
 		this.#deaths.on('start', () => this.#startMissing());
 		this.#deaths.on('crashloop', (loop) => this.#giveUp(loop));
-		this.#departed = new DepartedHosts(this.#options.delays.shutdownGraceMs, (crash) => this.#end !== 'stopped' && this.emit('crash', crash));
-		this.#outage = new Outage(this.#departed, (recovery) => this.#end !== 'stopped' && this.emit('recovered', recovery));
+		this.#departed = new DepartedHosts(this.#options.delays.shutdownGraceMs, (crash) => !this.#roles.isStopped && this.emit('crash', crash));
+		this.#trials = new HostTrials({
+			...{ ...this.#options, roles: this.#roles, launcher: this.#launcher, departed: this.#departed },
+			onPassed: (run) => this.#adopt(run),
+			onUp: (run) => this.#up(run),
+			onLost: (run, reason) => this.#lose(run, reason),
+		});
+		this.#outage = new Outage(this.#departed, (recovery) => !this.#roles.isStopped && this.emit('recovered', recovery));
 	}
 
 	get state(): SupervisorState {
-		return this.#end ?? (!this.#run ? 'backoff' : this.#run.isUp ? 'running' : 'starting');
+		return this.#roles.state;
 	}
 
 	/** Undefined while there is none. */
 	get host(): HostProcess | undefined {
-		return this.#run?.host;
+		return this.#roles.active?.host;
 	}
 
 	/** Undefined while there is none that could take over in every worker. */
 	get standbyHost(): HostProcess | undefined {
-		return this.#standby?.isUp && this.#standby.isWarmEverywhere ? this.#standby.host : undefined;
+		return this.#roles.readyStandby?.host;
 	}
 
 	get starts(): number {
@@ -90,12 +98,12 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 			this.#launcher.workers.add(worker);
 		}
 
-		await this.#tryOut(this.#code);
+		await this.#startFirst(this.#plugins.codes);
 	}
 
 	/** Connects the hosts to one more worker, now or as soon as there is one. */
 	addWorker(worker: SupervisedWorker): void {
-		if (this.#end !== 'stopped') {
+		if (!this.#roles.isStopped) {
 			this.#launcher.addWorker(worker);
 		}
 	}
@@ -107,9 +115,28 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		this.#look();
 	}
 
-	/** Resolves when the worker knows the plugin; rejects when it and the host do not come together. */
+	/** Loads one more plugin into what runs, as soon as there is a host. Rejects when that fails, and all is as it was. */
+	join(pluginId: string, code: PluginCode): Promise<PluginIdentity> {
+		return this.#turns.next(async () => {
+			const identity = await this.#plugins.join(pluginId, code, await this.serving.next(this.#options.timeoutMs));
+
+			await Promise.all(
+				this.#launcher.runs.map((run) => this.#plugins.complete(run).catch((error: Error) => this.#discard(run, error.message))),
+			);
+
+			return identity;
+		});
+	}
+
+	/** Hosts to come do not run it, those that are there unload it when it is `detached`, which never rejects. */
+	leave(pluginId: string, detached: Promise<unknown>): void {
+		this.#plugins.leave(pluginId);
+		void detached.then(() => this.#launcher.forgetPlugin(pluginId));
+	}
+
+	/** Resolves when the worker knows the unit; rejects when it and the host do not come together. */
 	async introduced(worker: SupervisedWorker): Promise<void> {
-		await this.#launcher.introduced(worker, this.#run);
+		await this.#launcher.introduced(worker, this.#roles.active);
 	}
 
 	/** A worker tells what a host is there. */
@@ -135,27 +162,24 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 
 	/** To be called whenever all that is attached is being served. */
 	served(): void {
-		if (this.#run?.isUp && !this.#end) {
-			this.#outage.served(this.#run);
+		if (this.#roles.active?.isUp && !this.#roles.end) {
+			this.#outage.served(this.#roles.active);
 		}
 	}
 
 	/**
 	 * Another host takes over from the one that serves, as planned. If it cannot, the old one serves on and it rejects with the reason. Where
-	 * none serves, a host is started.
+	 * none serves, a host is started. `changed`: what the new one is to run instead.
 	 */
-	async replace(call: PlannedCall, code = this.#code): Promise<void> {
-		if (this.#call) {
-			throw new InvalidStateError('MPH_ERR_BUSY', `${call}: ${this.#call} of the plugin ${this.#code.file} is under way; wait for it first`);
-		}
-		this.#call = call;
+	async replace(call: PlannedCall, changed: PluginCodes = new Map()): Promise<void> {
+		this.#turns.begin(call, this.#plugins.name);
 
 		try {
-			await (this.#run ? this.#replaceBy(code) : this.#tryOut(code));
+			await this.#turns.next(async () => this.#change(this.#plugins.with(changed)));
 		} catch (error) {
-			throw this.#end === 'stopped' ? new InvalidStateError('MPH_ERR_CLOSED', `${call}: the plugin was closed`, { cause: error }) : error;
+			throw this.#roles.isStopped ? new InvalidStateError('MPH_ERR_CLOSED', `${call}: the plugin was closed`, { cause: error }) : error;
 		} finally {
-			this.#call = undefined;
+			this.#turns.end();
 			this.#look();
 			this.#startMissing();
 		}
@@ -163,105 +187,52 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 
 	/** For good. Nothing is restarted from now on; the hosts are told to end when `released` is settled. */
 	stop(released: Promise<unknown> = Promise.resolve()): void {
-		const runs = [this.#run, this.#standby, this.#successor].filter((run) => run !== undefined);
+		const runs = [this.#roles.active, this.#roles.standby, this.#roles.successor].filter((run) => run !== undefined);
 
-		this.#end = 'stopped';
-		this.#run = this.#standby = undefined;
+		this.#roles.end = 'stopped';
+		this.#roles.active = this.#roles.standby = undefined;
 		this.#deaths.cancelStart();
 
 		for (const run of runs) {
 			run.isLeaving = true;
 			void released.finally(() => run.host.shutdown(this.#options.delays.shutdownGraceMs));
 		}
-		this.#successor?.lose('the plugin was closed');
+		this.#roles.successor?.lose('the plugin was closed');
 		this.#departed.killAll();
+		this.serving.emit('change');
 	}
 
-	/** Starts a host as the one that serves. Nobody but the caller hears of it when that fails, and all is as it was. */
-	async #tryOut(code: PluginCode): Promise<void> {
-		const before = this.#end;
-		let run: HostRun | undefined;
+	async #change(codes: PluginCodes): Promise<void> {
+		// It may have been stopped before it was its turn.
+		if (this.#roles.isStopped) {
+			throw new InvalidStateError('MPH_ERR_CLOSED', 'there is nothing to replace');
+		}
+		if (this.#roles.active) {
+			this.emit('restarted', await this.#trials.replace(codes));
+		} else {
+			await this.#startFirst(codes);
+		}
+	}
 
-		this.#end = undefined;
+	async #startFirst(codes: PluginCodes): Promise<void> {
 		this.#deaths.cancelStart();
+		await this.#trials.start(codes);
+	}
 
-		try {
-			run = this.#run = this.#launcher.launch(code);
-			run.isOnTrial = true;
+	#adopt(run: HostRun): void {
+		this.#plugins.adopt(run);
+		this.#deaths.startOver(this.#plugins.name);
 
-			const identity = await run.connectedEverywhere();
-
-			if (this.#run !== run) {
-				throw run.host.diedError('as soon as it had started');
-			}
-			this.#adopt(code, identity);
-			this.#up(run);
-		} catch (error) {
-			if (run) {
-				run.isLost = true;
-				run.host.kill();
-			}
-			if (this.#run === run) {
-				this.#run = undefined;
-			}
-			if (this.state !== 'stopped') {
-				this.#end = before;
-			}
-			throw error;
+		for (const [pluginId, identity] of run.identities) {
+			this.emit('adopted', pluginId, run.codes.get(pluginId)!, identity);
 		}
 	}
 
-	async #replaceBy(code: PluginCode): Promise<void> {
-		const began = performance.now();
-
-		// A worker has room for three.
-		await this.#departed.left();
-
-		const successor = this.#launcher.launch(code);
-		const previousPid = this.#run?.host.pid;
-
-		this.#successor = successor;
-		successor.isOnTrial = true;
-
-		try {
-			const { workers } = this.#launcher;
-			const identity = await replaceHost({ ...this.#options, successor, workers, old: () => this.#run });
-
-			if (this.#end === 'stopped') {
-				throw successor.host.diedError('as it had taken over');
-			}
-			this.#adopt(code, identity);
-			this.#succeed(successor);
-			this.emit('restarted', { pid: successor.host.pid!, previousPid, tookMs: performance.now() - began });
-		} catch (error) {
-			this.#successor = undefined;
-
-			if (this.#run === successor) {
-				// It had taken over from one that died; there is no other one.
-				successor.host.kill();
-				this.#lose(successor, (error as Error).message);
-			} else if (this.#end !== 'stopped') {
-				this.#departed.dismiss(successor);
-			}
-			throw error;
+	#discard(run: HostRun, reason: string): void {
+		if (!run.isOver) {
+			run.host.kill();
+			this.#lose(run, reason);
 		}
-	}
-
-	#adopt(code: PluginCode, identity: PluginIdentity): void {
-		this.#code = code;
-		this.#deaths.startOver(code.file);
-		this.emit('adopted', code, identity);
-	}
-
-	#succeed(successor: HostRun): void {
-		for (const run of [this.#run, this.#standby]) {
-			if (run && run !== successor) {
-				this.#departed.dismiss(run);
-			}
-		}
-		this.#end = this.#successor = this.#standby = undefined;
-		this.#run = successor;
-		this.#up(successor);
 	}
 
 	async #launchStandby(): Promise<void> {
@@ -270,7 +241,7 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		this.#standbyIsDue = false;
 
 		if (this.#wantsStandby) {
-			await this.#bringUp(() => (this.#standby = this.#launcher.launch(this.#code)));
+			await this.#bringUp(() => (this.#roles.standby = this.#launcher.launch(this.#plugins.codes)));
 		}
 	}
 
@@ -286,10 +257,9 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 			}
 		} catch (error) {
 			if (!run) {
-				this.#deaths.add(undefined, (error as Error).message, this.#run !== undefined);
-			} else if (!run.isOver) {
-				run.host.kill();
-				this.#lose(run, (error as Error).message);
+				this.#deaths.add(undefined, (error as Error).message, this.#roles.active !== undefined);
+			} else {
+				this.#discard(run, (error as Error).message);
 			}
 		}
 	}
@@ -299,7 +269,7 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		run.upAt = performance.now();
 		run.isOnTrial = false;
 
-		if (run === this.#run) {
+		if (run === this.#roles.active) {
 			this.emit('up');
 			this.#startMissing();
 		}
@@ -308,19 +278,20 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 
 	/** Phases have changed. */
 	#look(): void {
-		const [run, standby] = [this.#run, this.#standby];
+		const [run, standby] = [this.#roles.active, this.#roles.standby];
 
 		// Whom the workers promote is for them to choose.
-		if (!this.#call && run && standby?.servesAnywhere && !run.servesAnywhere) {
-			[this.#run, this.#standby] = [standby, run];
+		if (!this.#turns.call && run && standby?.servesAnywhere && !run.servesAnywhere) {
+			[this.#roles.active, this.#roles.standby] = [standby, run];
 		}
-		if (this.#run?.isUp && this.#outage.canEndBy(this.#run)) {
+		if (this.#roles.active?.isUp && this.#outage.canEndBy(this.#roles.active)) {
 			this.emit('up');
 		}
-		if (this.standbyHost && this.#standby !== this.#toldStandby) {
-			this.#toldStandby = this.#standby;
+		if (this.standbyHost && this.#roles.standby !== this.#toldStandby) {
+			this.#toldStandby = this.#roles.standby;
 			this.emit('standby', { pid: this.standbyHost.pid! });
 		}
+		this.serving.emit('change');
 	}
 
 	/** The host is of no use any more, whether its process has ended or not. Only the first call for a run counts. */
@@ -334,24 +305,24 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 			return;
 		}
 		// A start on trial: its caller says why.
-		if (run.isOnTrial && run !== this.#successor) {
-			this.#run = undefined;
+		if (run.isOnTrial && run !== this.#roles.successor) {
+			this.#roles.active = undefined;
 			run.host.kill();
-		} else if (run === this.#run) {
+		} else if (run === this.#roles.active) {
 			this.#loseActive(run);
-		} else if (run === this.#standby) {
-			this.#standby = undefined;
+		} else if (run === this.#roles.standby) {
+			this.#roles.standby = undefined;
 			this.#departed.abandon(run);
-			this.emit('log', 'warn', `the standby, host ${run.host.pid}, is gone${reason && ` (${reason})`}`);
+			this.emit('log', 'warn', `the standby, host ${run.host.pid}, is gone${reason && ` (${reason})`}`, '');
 			this.#deaths.add(run, reason, true);
 		}
 	}
 
 	#loseActive(run: HostRun): void {
-		const next = this.#standby ?? (this.#successor !== run ? this.#successor : undefined);
+		const next = this.#roles.standby ?? (this.#roles.successor !== run ? this.#roles.successor : undefined);
 
-		this.#standby = undefined;
-		this.#run = next;
+		this.#roles.standby = undefined;
+		this.#roles.active = next;
 		this.#outage.lost(run, next);
 
 		if (!next) {
@@ -362,38 +333,39 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 	}
 
 	#startMissing(): void {
-		if (this.#end) {
+		if (this.#roles.end) {
 			return;
 		}
 		this.#deaths.cancelStart();
 
-		if (!this.#run) {
-			void this.#bringUp(() => (this.#run = this.#launcher.launch(this.#code)));
+		if (!this.#roles.active) {
+			void this.#bringUp(() => (this.#roles.active = this.#launcher.launch(this.#plugins.codes)));
 		} else if (this.#wantsStandby && !this.#standbyIsDue) {
 			void this.#launchStandby();
 		}
 	}
 
 	get #isHostMissing(): boolean {
-		return !this.#end && (!this.#run || this.#wantsStandby);
+		return !this.#roles.end && (!this.#roles.active || this.#wantsStandby);
 	}
 
 	get #wantsStandby(): boolean {
-		return !this.#end && this.#options.standby && !this.#standby && !this.#call && this.#run?.isUp === true;
+		return !this.#roles.end && this.#options.standby && !this.#roles.standby && !this.#turns.call && this.#roles.active?.isUp === true;
 	}
 
 	#giveUp({ deathsInRow, words, end, error }: CrashLoop): void {
-		if (this.#run) {
-			this.emit('log', 'error', `${words}; host ${this.#run.host.pid} serves on without a standby`);
+		if (this.#roles.active) {
+			this.emit('log', 'error', `${words}; host ${this.#roles.active.host.pid} serves on without a standby`, '');
 
 			return;
 		}
-		this.#end = end;
+		this.#roles.end = end;
 
 		if (end === 'died') {
 			this.emit('died', error);
 		} else {
 			this.emit('quarantine', { error, deathsInRow });
 		}
+		this.serving.emit('change');
 	}
 }

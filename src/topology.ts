@@ -1,59 +1,16 @@
-// Which routers and producers there are, and in which worker: seen through mediasoup's observers from the moment each is made. Closing
-// anything here closes the attachments to it, at once and in the same turn, as mediasoup does with what is its own.
+// Which routers, producers and data producers there are, and in which worker: seen through mediasoup's observers from the moment each is
+// made. Closing anything here closes the attachments to it, at once and in the same turn, as mediasoup does with what is its own.
 
-import type { Producer, Router, Transport, Worker } from 'mediasoup/types';
+import type { DataProducer, Producer, Router, Transport, Worker } from 'mediasoup/types';
 
+import type { AttachSettings } from './attach-options.ts';
 import { InvalidOptionError, InvalidStateError, NotFoundError } from './errors.ts';
-import type { ProducerRef, RouterRef } from './options.ts';
+import type { RouterRef } from './options.ts';
+import type { DataTransport, TargetKind } from './router-place.ts';
+import { RouterPlace, targetWords } from './router-place.ts';
 import type { WorkerLink } from './worker-link.ts';
 
-/** Something that ends with its router or producer. */
-export interface Dependent {
-	routerClosed(): void;
-	producerClosed(): void;
-	workerClosed(): void;
-}
-
-/** A router of an adopted worker. */
-export class RouterPlace {
-	readonly router: RouterRef;
-	readonly link: WorkerLink;
-	readonly producers = new Map<string, ProducerRef>();
-	readonly #dependents = new Map<Dependent, string | undefined>();
-
-	constructor(router: RouterRef, link: WorkerLink) {
-		this.router = router;
-		this.link = link;
-	}
-
-	add(dependent: Dependent, producerId: string | undefined): void {
-		this.#dependents.set(dependent, producerId);
-	}
-
-	remove(dependent: Dependent): void {
-		this.#dependents.delete(dependent);
-	}
-
-	onProducerClosed(producer: ProducerRef): void {
-		this.producers.delete(producer.id);
-
-		for (const [dependent, producerId] of [...this.#dependents]) {
-			if (producerId === producer.id) {
-				dependent.producerClosed();
-			}
-		}
-	}
-
-	onRouterClosed(): void {
-		for (const dependent of [...this.#dependents.keys()]) {
-			if (this.link.closed) {
-				dependent.workerClosed();
-			} else {
-				dependent.routerClosed();
-			}
-		}
-	}
-}
+type Named = { readonly kind: TargetKind; readonly id: string };
 
 export class Topology {
 	readonly #places = new Map<string, RouterPlace>();
@@ -90,21 +47,49 @@ export class Topology {
 		return place;
 	}
 
-	/** The one router that has the producer. */
-	placeOfProducer(producerId: string): RouterPlace {
-		const places = [...this.#places.values()].filter((place) => place.producers.has(producerId));
+	/** The router that is named, or the one that has all targets. Which targets there are in a router that is named, its worker knows best. */
+	placeOfTargets({ router, targets }: Pick<AttachSettings, 'router' | 'targets'>): RouterPlace {
+		if (router) {
+			return this.placeOf(router);
+		}
 
-		if (places.length > 1) {
+		const named: readonly Named[] = [
+			...(targets?.producerIds ?? []).map((id) => ({ kind: 'producer', id }) as const),
+			...(targets?.dataProducerIds ?? []).map((id) => ({ kind: 'dataProducer', id }) as const),
+		];
+		const [place, ...others] = this.#placesWith(named);
+
+		if (!place) {
+			throw this.#nowhere(named);
+		}
+		if (others.length > 0) {
+			const { kind, id } = named[0]!;
+			const routerIds = [place, ...others].map((candidate) => candidate.router.id);
+
 			throw new InvalidOptionError(
 				'MPH_ERR_OPTION_VALUE',
-				`attach(): producer ${producerId} is piped and exists in routers ${places.map(({ router }) => router.id).join(' and ')}; name the one that is meant with the option "router"`,
+				`attach(): ${targetWords[kind].name} ${id} is piped and exists in routers ${routerIds.join(' and ')}; name the one that is meant with the option "router"`,
 			);
 		}
-		if (!places[0]) {
-			throw new NotFoundError('MPH_ERR_PRODUCER_NOT_FOUND', `no router of an adopted worker has a producer ${producerId}`);
+
+		return place;
+	}
+
+	#placesWith(named: readonly Named[]): RouterPlace[] {
+		return [...this.#places.values()].filter((place) => named.every(({ kind, id }) => place.has(kind, id)));
+	}
+
+	#nowhere(named: readonly Named[]): Error {
+		for (const { kind, id } of named) {
+			if (this.#placesWith([{ kind, id }]).length === 0) {
+				return new NotFoundError(targetWords[kind].notFound, `no router of an adopted worker has a ${targetWords[kind].name} ${id}`);
+			}
 		}
 
-		return places[0];
+		return new InvalidOptionError(
+			'MPH_ERR_OPTION_VALUE',
+			`attach(): no router has all of ${named.map(({ id }) => id).join(', ')}; an attachment is to what is in one router`,
+		);
 	}
 
 	#observeRouter(router: Router, link: WorkerLink): void {
@@ -120,8 +105,6 @@ export class Topology {
 }
 
 function observeTransport(transport: Transport, place: RouterPlace): void {
-	transport.observer.on('newproducer', (producer: Producer) => {
-		place.producers.set(producer.id, producer);
-		producer.observer.once('close', () => place.onProducerClosed(producer));
-	});
+	transport.observer.on('newproducer', (producer: Producer) => place.onNewProducer(producer));
+	transport.observer.on('newdataproducer', (dataProducer: DataProducer) => place.onNewDataProducer(dataProducer, transport as DataTransport));
 }

@@ -17,20 +17,28 @@ export type NumberRange = {
 
 export class OptionReader {
 	readonly #call: string;
+	readonly #prefix: string;
 	readonly #values: Readonly<Record<string, unknown>>;
 
-	/** `call` is how the user wrote it (`createPlugin()`). A value of undefined counts as absent, an unknown key is an error. */
-	constructor(call: string, options: unknown, known: readonly string[]) {
+	/**
+	 * `call` is how the user wrote it (`createPlugin()`), `path` the option that the object is the value of. A value of undefined counts as
+	 * absent, an unknown key is an error.
+	 */
+	constructor(call: string, options: unknown, known: readonly string[], path?: string) {
+		this.#call = call;
+		this.#prefix = path === undefined ? '' : `${path}.`;
+
 		if (!isObject(options)) {
-			throw new InvalidOptionError('MPH_ERR_OPTION_TYPE', `${call}: options are ${show(options)}; they must be an object`);
+			const problem = path === undefined ? `options are ${show(options)}; they must be` : `option "${path}" is ${show(options)}; it must be`;
+
+			throw new InvalidOptionError('MPH_ERR_OPTION_TYPE', `${call}: ${problem} an object`);
 		}
 		for (const key of Object.keys(options)) {
 			if (!known.includes(key)) {
-				throw new InvalidOptionError('MPH_ERR_UNKNOWN_OPTION', `${call}: unknown option "${key}"; known are ${known.join(', ')}`);
+				throw new InvalidOptionError('MPH_ERR_UNKNOWN_OPTION', `${call}: unknown option "${this.#prefix}${key}"; known are ${known.join(', ')}`);
 			}
 		}
 
-		this.#call = call;
 		this.#values = options;
 	}
 
@@ -90,6 +98,23 @@ export class OptionReader {
 		return choices.find((choice) => choice === value) ?? this.wrongValue(key, what);
 	}
 
+	/** Undefined when it is absent. `what` says what the list is of, as in "audio or video". */
+	list<T>(key: string, what: string, isItem: (item: unknown) => item is T, allowEmpty = false): readonly T[] | undefined {
+		const value = this.#values[key];
+
+		if (value === undefined) {
+			return undefined;
+		}
+		if (!Array.isArray(value)) {
+			return this.wrongType(key, what);
+		}
+
+		// every() passes over holes.
+		const items: readonly unknown[] = [...value];
+
+		return items.every(isItem) && (allowEmpty || items.length > 0) ? [...new Set(items)] : this.wrongValue(key, what);
+	}
+
 	object(key: string): Record<string, unknown> | undefined {
 		const value = this.#values[key];
 
@@ -117,15 +142,15 @@ export class OptionReader {
 	}
 
 	wrongType(key: string, expected: string, cause?: unknown): never {
-		const problem = this.has(key) ? `option "${key}" is ${show(this.#values[key])}; it must be` : `option "${key}" is missing; it must be`;
+		const problem = this.has(key) ? `is ${show(this.#values[key])}; it must be` : 'is missing; it must be';
 
-		throw new InvalidOptionError('MPH_ERR_OPTION_TYPE', `${this.#call}: ${problem} ${expected}`, cause === undefined ? undefined : { cause });
+		throw new InvalidOptionError('MPH_ERR_OPTION_TYPE', `${this.#call}: option "${this.#prefix}${key}" ${problem} ${expected}`, cause === undefined ? undefined : { cause });
 	}
 
 	wrongValue(key: string, expected: string): never {
 		throw new InvalidOptionError(
 			'MPH_ERR_OPTION_VALUE',
-			`${this.#call}: option "${key}" is ${show(this.#values[key])}; it must be ${expected}`,
+			`${this.#call}: option "${this.#prefix}${key}" is ${show(this.#values[key])}; it must be ${expected}`,
 		);
 	}
 }
@@ -138,7 +163,8 @@ function describeRange({ min, max, unit, above, integer }: NumberRange): string 
 	return `a ${integer ? 'whole ' : ''}number of ${unit} ${above ? 'above' : 'from'} ${min} ${above ? 'and at most' : 'to'} ${max}`;
 }
 
-function show(value: unknown): string {
+/** Of any value, as it stands in a message. */
+export function show(value: unknown): string {
 	const text = inspect(value, { depth: 1, breakLength: Infinity, maxStringLength: 80, maxArrayLength: 8 });
 
 	return text.length > 120 ? `${text.slice(0, 120)}…` : text;

@@ -14,6 +14,7 @@ import type { CodedError } from './errors.ts';
 import { InvalidStateError, NotFoundError, UnsupportedError, WorkerRefusedError, isCodedError } from './errors.ts';
 import { AttachmentState, ErrorCode as FailureCode, Limit, ProtocolVersion, Role } from './generated/control.js';
 import { LayoutVersion } from './generated/layout.js';
+import type { LimitSettings } from './limits.ts';
 import type { RingSettings } from './options.ts';
 import type { WorkerSnapshot } from './stats.ts';
 
@@ -134,6 +135,19 @@ export class WorkerLink extends EnhancedEventEmitter<WorkerLinkEvents> {
 
 	async pauseAttachment(attachmentId: string, paused: boolean): Promise<void> {
 		await this.#request('PauseAttachment', { attachmentId, paused });
+	}
+
+	async addTarget(fields: Outgoing['AddTarget']): Promise<void> {
+		await this.#request('AddTarget', fields);
+	}
+
+	async removeTarget(fields: Outgoing['RemoveTarget']): Promise<void> {
+		await this.#request('RemoveTarget', fields);
+	}
+
+	/** What hosts of the plugin may inject, from now on. */
+	async setLimits(pluginId: string, limits: LimitSettings): Promise<void> {
+		await this.#request('SetLimits', { pluginId, ...limits });
 	}
 
 	async getStats(): Promise<WorkerSnapshot> {
@@ -266,11 +280,19 @@ function notFound(type: RequestType, fields: object | undefined, message: string
 		return new InvalidStateError('MPH_ERR_CLOSED', message, { cause });
 	}
 
-	if (type === 'PromoteHost') {
+	if (type === 'PromoteHost' || type === 'SetLimits') {
 		return new WorkerRefusedError('MPH_ERR_WORKER_REFUSED', message, { cause });
 	}
 
-	const isAboutProducer = fields !== undefined && 'producerId' in fields && fields.producerId !== undefined;
+	return new NotFoundError(notFoundCode(fields), message, { cause });
+}
 
-	return new NotFoundError(isAboutProducer ? 'MPH_ERR_PRODUCER_NOT_FOUND' : 'MPH_ERR_ROUTER_NOT_FOUND', message, { cause });
+function notFoundCode(fields: object = {}): CodedError['code'] {
+	const { targets, producerId, dataProducerId } = fields as Partial<Outgoing['Attach'] & Outgoing['AddTarget']>;
+
+	if (producerId !== undefined || (targets && targets.producerIds.length > 0)) {
+		return 'MPH_ERR_PRODUCER_NOT_FOUND';
+	}
+
+	return dataProducerId !== undefined || (targets && targets.dataProducerIds.length > 0) ? 'MPH_ERR_DATA_PRODUCER_NOT_FOUND' : 'MPH_ERR_ROUTER_NOT_FOUND';
 }

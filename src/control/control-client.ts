@@ -23,10 +23,15 @@ const replyTypes = {
 	Attach: 'Ok',
 	Detach: 'Ok',
 	PauseAttachment: 'Ok',
+	AddTarget: 'Ok',
+	RemoveTarget: 'Ok',
+	SetLimits: 'Ok',
 	GetStats: 'Stats',
 	LoadPlugin: 'PluginLoaded',
 	ConnectWorker: 'WorkerConnected',
 	GetHostStats: 'HostStats',
+	UnloadPlugin: 'Ok',
+	PluginRequest: 'PluginReply',
 } as const satisfies Partial<Record<OutgoingType, IncomingType>>;
 
 type ReplyTypes = typeof replyTypes;
@@ -130,11 +135,24 @@ export class ControlClient extends EnhancedEventEmitter<ControlClientEvents> {
 		});
 	}
 
-	/** For what is not answered. Nothing happens when the connection has ended. */
-	send<T extends Exclude<OutgoingType, RequestType>>(type: T, fields: Outgoing[T]): void {
+	/** For what is not answered, or should not be. Nothing happens when the connection has ended. */
+	send<T extends OutgoingType>(type: T, fields: Outgoing[T]): void {
 		if (!this.#closed) {
 			this.#socket.write(encodeFrame(0, type, fields));
 		}
+	}
+
+	/** As send(). Resolves when the system has it; rejects with ConnectionEndedError when the connection ended before. */
+	notify<T extends OutgoingType>(type: T, fields: Outgoing[T]): Promise<void> {
+		return new Promise((resolve, reject) => {
+			const ended = (): void => reject(new ConnectionEndedError(`the connection to ${this.#peer} ended before it took ${type}`));
+
+			if (this.#closed) {
+				ended();
+			} else {
+				this.#socket.write(encodeFrame(0, type, fields), (error) => (error ? ended() : resolve()));
+			}
+		});
 	}
 
 	/** Sends what was written so far, then ends the connection. */

@@ -4,6 +4,7 @@
 
 import * as flatbuffers from 'flatbuffers';
 
+import { attachmentCounters, instanceCounters, pluginCounters, readCounters, toNumber } from '../counters.ts';
 import { ProtocolError } from '../errors.ts';
 import {
 	AttachmentState,
@@ -17,7 +18,10 @@ import {
 	Limit,
 	Log,
 	LogLevel,
+	MessageLimit,
 	PluginLoaded,
+	PluginMessage,
+	PluginReply,
 	PoisonFound,
 	Snapshot,
 	Stats,
@@ -25,8 +29,9 @@ import {
 	WorkerConnected,
 	WorkerLost,
 } from '../generated/control.js';
-import type { AttachmentStats, HostPhase, InstanceStats, Placement, PluginStats, RingStats } from '../generated/control.js';
+import type { AttachmentStats, HostPhase, InstanceStats, PluginStats, RingStats } from '../generated/control.js';
 import type { Empty } from './outgoing.ts';
+import type { RawAttachmentStats, RawInstanceStats, RawPluginStats, RawRingStats } from './raw-stats.ts';
 
 export type Incoming = {
 	// From a worker.
@@ -58,9 +63,12 @@ export type Incoming = {
 	PluginLoaded: { readonly name: string; readonly version: string; readonly abiVersion: number };
 	WorkerConnected: { readonly workerPid: number };
 	WorkerLost: { readonly workerPid: number; readonly message: string };
-	Log: { readonly level: LogLevel; readonly message: string };
+	/** An empty `pluginId`: the host itself. */
+	Log: { readonly level: LogLevel; readonly message: string; readonly pluginId: string };
 	HostStats: { readonly instances: readonly RawInstanceStats[] };
-	Snapshot: { readonly workerPid: number; readonly shard: number; readonly bytes: Uint8Array };
+	Snapshot: { readonly pluginId: string; readonly workerPid: number; readonly shard: number; readonly bytes: Uint8Array };
+	PluginReply: RawBody & { readonly failed: boolean };
+	PluginMessage: RawBody & { readonly pluginId: string; readonly workerPid: number; readonly shard: number; readonly name: string };
 	// From both.
 	Ok: Empty;
 	Failure: { readonly code: FailureCode; readonly message: string };
@@ -70,73 +78,12 @@ export type IncomingType = keyof Incoming;
 
 export type IncomingMessage = { readonly [T in IncomingType]: { readonly id: number; readonly type: T; readonly body: Incoming[T] } }[IncomingType];
 
-export type RawAttachmentStats = {
-	readonly attachmentId: string;
-	readonly pluginId: string;
-	readonly routerId: string;
-	readonly active: boolean;
-	readonly paused: boolean;
-	readonly observed: number;
-	readonly observeOverflow: number;
-	readonly observeAbsent: number;
-	readonly accepted: number;
-	readonly dropped: number;
-	readonly timeoutAccepted: number;
-	readonly timeoutDropped: number;
-	readonly absentAccepted: number;
-	readonly absentDropped: number;
-	readonly overflowAccepted: number;
-	readonly overflowDropped: number;
-	readonly detachedAccepted: number;
-	readonly closedFreed: number;
-	readonly held: number;
-	readonly holdHistogram: readonly number[];
-	readonly holdSumNs: number;
-};
-
-export type RawRingStats = {
-	readonly pluginId: string;
-	readonly routerId: string;
-	readonly epoch: number;
-	readonly packetRingSize: number;
-	readonly packetRingUsed: number;
-	readonly verdictRingSize: number;
-	readonly published: number;
-	readonly held: number;
-};
-
-export type RawPluginStats = {
-	readonly pluginId: string;
-	readonly connected: boolean;
-	readonly hostPid: number;
-	readonly verdicts: number;
-	readonly promptVerdicts: number;
-	readonly spuriousVerdicts: number;
-	readonly strikes: number;
-	readonly doorbellsRung: number;
-	readonly disconnects: number;
-	readonly heldAtLastDisconnect: number;
-	readonly standbyPids: readonly number[];
-	readonly promotions: number;
-	readonly poisoned: number;
-};
-
-export type RawInstanceStats = {
-	readonly workerPid: number;
-	readonly shard: number;
-	readonly packets: number;
-	readonly batches: number;
-	readonly verdicts: number;
-	readonly events: number;
-	readonly doorbellsRung: number;
-	readonly placement: Placement;
-	readonly placementReason: string;
-	readonly placementMoves: number;
-	/** -1: it never looked. */
-	readonly cpu: number;
-	readonly sleeps: number;
-	readonly spins: number;
-	readonly counters: ReadonlyMap<string, number>;
+/** Of a message from a plugin. */
+export type RawBody = {
+	/** Undefined: none. */
+	readonly body: Uint8Array | undefined;
+	/** JSON text otherwise. */
+	readonly binary: boolean;
 };
 
 /** Undefined for a body that this version does not know: newer peers may tell more. */
@@ -224,7 +171,7 @@ class BodyDecoder {
 			case Body.Log: {
 				const log = this.#body(new Log());
 
-				return { id, type: 'Log', body: { level: log.level(), message: this.#text(log.message()) } };
+				return { id, type: 'Log', body: { level: log.level(), message: this.#text(log.message()), pluginId: this.#text(log.pluginId()) } };
 			}
 			case Body.HostStats: {
 				const stats = this.#body(new HostStats());
@@ -234,6 +181,23 @@ class BodyDecoder {
 			}
 			case Body.Snapshot:
 				return { id, type: 'Snapshot', body: this.#snapshot(this.#body(new Snapshot())) };
+			case Body.PluginReply: {
+				const reply = this.#body(new PluginReply());
+
+				return { id, type: 'PluginReply', body: { failed: reply.failed(), ...this.#messageBody(reply) } };
+			}
+			case Body.PluginMessage: {
+				const message = this.#body(new PluginMessage());
+				const body = {
+					pluginId: this.#id(message.pluginId()),
+					workerPid: message.workerPid(),
+					shard: message.shard(),
+					name: this.#text(message.name()),
+					...this.#messageBody(message),
+				};
+
+				return { id, type: 'PluginMessage', body };
+			}
 			default:
 				return undefined;
 		}
@@ -280,19 +244,7 @@ class BodyDecoder {
 			routerId: this.#id(stats.routerId()),
 			active: stats.active(),
 			paused: stats.paused(),
-			observed: toNumber(stats.observed()),
-			observeOverflow: toNumber(stats.observeOverflow()),
-			observeAbsent: toNumber(stats.observeAbsent()),
-			accepted: toNumber(stats.accepted()),
-			dropped: toNumber(stats.dropped()),
-			timeoutAccepted: toNumber(stats.timeoutAccepted()),
-			timeoutDropped: toNumber(stats.timeoutDropped()),
-			absentAccepted: toNumber(stats.absentAccepted()),
-			absentDropped: toNumber(stats.absentDropped()),
-			overflowAccepted: toNumber(stats.overflowAccepted()),
-			overflowDropped: toNumber(stats.overflowDropped()),
-			detachedAccepted: toNumber(stats.detachedAccepted()),
-			closedFreed: toNumber(stats.closedFreed()),
+			...readCounters(attachmentCounters, stats),
 			held: stats.held(),
 			holdHistogram: this.#vector(stats.holdHistogramLength(), (index) => stats.holdHistogram(index)).map(toNumber),
 			holdSumNs: toNumber(stats.holdSumNs()),
@@ -317,16 +269,9 @@ class BodyDecoder {
 			pluginId: this.#id(stats.pluginId()),
 			connected: stats.connected(),
 			hostPid: stats.hostPid(),
-			verdicts: toNumber(stats.verdicts()),
-			promptVerdicts: toNumber(stats.promptVerdicts()),
-			spuriousVerdicts: toNumber(stats.spuriousVerdicts()),
-			strikes: toNumber(stats.strikes()),
-			doorbellsRung: toNumber(stats.doorbellsRung()),
-			disconnects: toNumber(stats.disconnects()),
+			...readCounters(pluginCounters, stats),
 			heldAtLastDisconnect: stats.heldAtLastDisconnect(),
 			standbyPids: this.#vector(stats.standbyPidsLength(), (index) => stats.standbyPids(index)),
-			promotions: toNumber(stats.promotions()),
-			poisoned: toNumber(stats.poisoned()),
 		};
 	}
 
@@ -337,26 +282,31 @@ class BodyDecoder {
 			throw new ProtocolError('MPH_ERR_PROTOCOL', `a snapshot of ${bytes.length} bytes came; at most ${Limit.MaxSnapshotBytes} are allowed`);
 		}
 
-		return { workerPid: snapshot.workerPid(), shard: snapshot.shard(), bytes };
+		return { pluginId: this.#id(snapshot.pluginId()), workerPid: snapshot.workerPid(), shard: snapshot.shard(), bytes };
+	}
+
+	#messageBody(message: PluginReply | PluginMessage): RawBody {
+		const body = this.#bytes(message.bodyLength(), () => message.bodyArray());
+
+		if (body.length > MessageLimit.MaxBodyBytes) {
+			throw new ProtocolError('MPH_ERR_PROTOCOL', `a body of ${body.length} bytes came; at most ${MessageLimit.MaxBodyBytes} are allowed`);
+		}
+
+		return { body: body.length > 0 || message.binary() ? body : undefined, binary: message.binary() };
 	}
 
 	#instanceStats(stats: InstanceStats): RawInstanceStats {
 		const counters = this.#vector(stats.countersLength(), (index) => stats.counters(index));
 
 		return {
+			pluginId: this.#text(stats.pluginId()),
 			workerPid: stats.workerPid(),
 			shard: stats.shard(),
-			packets: toNumber(stats.packets()),
-			batches: toNumber(stats.batches()),
-			verdicts: toNumber(stats.verdicts()),
-			events: toNumber(stats.events()),
-			doorbellsRung: toNumber(stats.doorbellsRung()),
+			...readCounters(instanceCounters, stats),
 			placement: stats.placement(),
 			placementReason: this.#text(stats.placementReason()),
 			placementMoves: toNumber(stats.placementMoves()),
 			cpu: stats.cpu(),
-			sleeps: toNumber(stats.sleeps()),
-			spins: toNumber(stats.spins()),
 			counters: new Map(counters.map((counter) => [this.#text(counter.name()), toNumber(counter.value())])),
 		};
 	}
@@ -414,9 +364,4 @@ class BodyDecoder {
 			throw new ProtocolError('MPH_ERR_PROTOCOL', `a frame of ${this.#frameBytes} bytes claims to hold more than that`);
 		}
 	}
-}
-
-/** Counters are 64 bits wide. One past what a number can express exactly stays there. */
-function toNumber(value: bigint): number {
-	return value > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(value);
 }

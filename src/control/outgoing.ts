@@ -5,11 +5,11 @@ import * as flatbuffers from 'flatbuffers';
 
 import { ProtocolError } from '../errors.ts';
 import {
+	AddTarget,
 	Attach,
 	Body,
 	ConfigureRouter,
 	ConnectWorker,
-	Copy,
 	Detach,
 	Envelope,
 	GetHostStats,
@@ -19,12 +19,16 @@ import {
 	Limit,
 	LoadPlugin,
 	PauseAttachment,
+	PluginRequest,
 	PromoteHost,
 	RemovePlugin,
+	RemoveTarget,
+	SetLimits,
 	Shutdown,
 	StoreSnapshot,
+	UnloadPlugin,
 } from '../generated/control.js';
-import type { Mode, Placement, Policy, Role } from '../generated/control.js';
+import type { Copy, Mode, Placement, Policy, Role } from '../generated/control.js';
 import { lengthPrefixBytes } from './framing.ts';
 
 export type Outgoing = {
@@ -43,10 +47,14 @@ export type Outgoing = {
 	Attach: {
 		readonly attachmentId: string;
 		readonly pluginId: string;
+		/** Which of the plugins that `pluginId`'s host runs. */
+		readonly member: string;
 		readonly routerId: string;
-		readonly producerId: string | undefined;
+		/** Undefined: every producer and data producer of the router that the next four allow. */
+		readonly targets: TargetFields | undefined;
 		readonly audio: boolean;
 		readonly video: boolean;
+		readonly data: boolean;
 		readonly pipe: boolean;
 		readonly mode: Mode;
 		readonly order: number;
@@ -55,7 +63,21 @@ export type Outgoing = {
 		readonly onAbsent: Policy;
 		readonly onOverflow: Policy;
 		readonly context: string;
+		readonly copy: Copy;
+		readonly keyFramesOnly: boolean;
+		/** Bit i: layer i; 0: all. */
+		readonly spatialLayers: number;
+		readonly temporalLayers: number;
+		readonly everyNth: number;
+		/** In -dBov; 0: all. */
+		readonly audioLevel: number;
+		readonly subscribe: boolean;
+		readonly wholeFrames: boolean;
 	};
+	AddTarget: TargetChange;
+	RemoveTarget: TargetChange;
+	/** 0: the default. */
+	SetLimits: { readonly pluginId: string; readonly packetsPerSecond: number; readonly bytesPerSecond: number };
 	Detach: { readonly attachmentId: string };
 	PauseAttachment: { readonly attachmentId: string; readonly paused: boolean };
 	GetStats: Empty;
@@ -69,9 +91,33 @@ export type Outgoing = {
 		readonly memoryLimit?: number;
 	};
 	ConnectWorker: { readonly workerPid: number; readonly socketPath: string; readonly token: string };
-	StoreSnapshot: { readonly workerPid: number; readonly shard: number; readonly bytes: Uint8Array };
+	StoreSnapshot: { readonly pluginId: string; readonly workerPid: number; readonly shard: number; readonly bytes: Uint8Array };
+	UnloadPlugin: { readonly pluginId: string };
+	PluginRequest: {
+		readonly pluginId: string;
+		readonly workerPid: number;
+		readonly shard: number;
+		readonly method: string;
+		/** Undefined: none. */
+		readonly body: Uint8Array | undefined;
+		readonly binary: boolean;
+	};
 	GetHostStats: Empty;
 	Shutdown: Empty;
+};
+
+export type TargetFields = {
+	readonly producerIds: readonly string[];
+	readonly dataProducerIds: readonly string[];
+	/** Whether the attachment outlives the last of them. */
+	readonly keepWithoutTargets: boolean;
+};
+
+/** One of the two ids is undefined. */
+export type TargetChange = {
+	readonly attachmentId: string;
+	readonly producerId: string | undefined;
+	readonly dataProducerId: string | undefined;
 };
 
 export type Empty = Readonly<Record<never, never>>;
@@ -92,14 +138,14 @@ const encoders: Encoders = {
 			b.createString(f.attachmentId),
 			b.createString(f.pluginId),
 			b.createString(f.routerId),
-			b.createString(undefined),
-			f.producerId !== undefined,
-			f.producerId === undefined ? 0 : Attach.createProducerIdsVector(b, [b.createString(f.producerId)]),
-			0,
-			false,
+			b.createString(f.member),
+			f.targets !== undefined,
+			Attach.createProducerIdsVector(b, strings(b, f.targets?.producerIds)),
+			Attach.createDataProducerIdsVector(b, strings(b, f.targets?.dataProducerIds)),
+			f.targets?.keepWithoutTargets ?? false,
 			f.audio,
 			f.video,
-			false,
+			f.data,
 			f.pipe,
 			f.mode,
 			f.order,
@@ -108,15 +154,20 @@ const encoders: Encoders = {
 			f.onAbsent,
 			f.onOverflow,
 			b.createString(f.context),
-			Copy.Full,
-			false,
-			0,
-			0,
-			0,
-			0,
-			false,
-			false,
+			f.copy,
+			f.keyFramesOnly,
+			f.spatialLayers,
+			f.temporalLayers,
+			f.everyNth,
+			f.audioLevel,
+			f.subscribe,
+			f.wholeFrames,
 		),
+	AddTarget: (b, f) =>
+		AddTarget.createAddTarget(b, b.createString(f.attachmentId), b.createString(f.producerId), b.createString(f.dataProducerId)),
+	RemoveTarget: (b, f) =>
+		RemoveTarget.createRemoveTarget(b, b.createString(f.attachmentId), b.createString(f.producerId), b.createString(f.dataProducerId)),
+	SetLimits: (b, f) => SetLimits.createSetLimits(b, b.createString(f.pluginId), f.packetsPerSecond, f.bytesPerSecond),
 	Detach: (b, f) => Detach.createDetach(b, b.createString(f.attachmentId)),
 	PauseAttachment: (b, f) => PauseAttachment.createPauseAttachment(b, b.createString(f.attachmentId), f.paused),
 	GetStats: (b) => GetStats.createGetStats(b),
@@ -130,10 +181,26 @@ const encoders: Encoders = {
 			BigInt(f.memoryLimit ?? 0),
 		),
 	ConnectWorker: (b, f) => ConnectWorker.createConnectWorker(b, f.workerPid, b.createString(f.socketPath), b.createString(f.token)),
-	StoreSnapshot: (b, f) => StoreSnapshot.createStoreSnapshot(b, f.workerPid, f.shard, StoreSnapshot.createBytesVector(b, f.bytes), 0),
+	StoreSnapshot: (b, f) =>
+		StoreSnapshot.createStoreSnapshot(b, f.workerPid, f.shard, StoreSnapshot.createBytesVector(b, f.bytes), b.createString(f.pluginId)),
+	UnloadPlugin: (b, f) => UnloadPlugin.createUnloadPlugin(b, b.createString(f.pluginId)),
+	PluginRequest: (b, f) =>
+		PluginRequest.createPluginRequest(
+			b,
+			b.createString(f.pluginId),
+			f.workerPid,
+			f.shard,
+			b.createString(f.method),
+			f.body === undefined ? 0 : PluginRequest.createBodyVector(b, f.body),
+			f.binary,
+		),
 	GetHostStats: (b) => GetHostStats.createGetHostStats(b),
 	Shutdown: (b) => Shutdown.createShutdown(b),
 };
+
+function strings(builder: flatbuffers.Builder, texts: readonly string[] = []): flatbuffers.Offset[] {
+	return texts.map((text) => builder.createString(text));
+}
 
 /** A whole frame, its length in front. An id of 0 says that no answer is expected. */
 export function encodeFrame<T extends OutgoingType>(id: number, type: T, fields: Outgoing[T]): Uint8Array {

@@ -196,6 +196,29 @@ export const casesWithoutWorker: readonly CaseWithoutWorker[] = [
 			attached({ answers: { [Body.Attach]: ({ id }) => ok(id) } }, (plugin, router) => plugin.attach({ router }), { timeoutMs: 2_000 }),
 	},
 	{
+		code: 'MPH_ERR_NO_INSTANCE',
+		title: 'a request when there is no worker',
+		names: /"setLimit" cannot be sent: there is no worker/,
+		run: () =>
+			opened({ hostBin: standInHost }, async (pluginHost) => {
+				const plugin = await pluginHost.createPlugin({ file: fixturePlugin('accept-all') });
+
+				await plugin.request('setLimit', { packetsPerSecond: 5 });
+			}),
+	},
+	{
+		code: 'MPH_ERR_REQUEST_TIMEOUT',
+		title: 'a request that the plugin does not answer',
+		names: /request "never" was not answered within 20 ms/,
+		run: () => attached({}, (plugin) => plugin.request('never', {}, { timeoutMs: 20 })),
+	},
+	{
+		code: 'MPH_ERR_REQUEST_FAILED',
+		title: 'a request that the plugin refuses',
+		names: /request "fail" failed in worker \d+: worker \d+ will not have it/,
+		run: () => attached({}, (plugin) => plugin.request('fail')),
+	},
+	{
 		code: 'MPH_ERR_HOST_USER',
 		title: 'hosts under another user by an app that is not root',
 		names: /user 65534: .*this app runs as user 1234/,
@@ -250,8 +273,8 @@ export const casesWithoutWorker: readonly CaseWithoutWorker[] = [
 	{
 		code: 'MPH_ERR_PROTOCOL_VERSION',
 		title: 'a worker of another protocol version',
-		names: /control protocol 3 .*2/,
-		run: () => attached({ answers: { [Body.Hello]: ({ id }) => welcome(id, 3, 1, 1, '3.27.1') } }, (plugin, router) => plugin.attach({ router })),
+		names: /control protocol 99 .*3/,
+		run: () => attached({ answers: { [Body.Hello]: ({ id }) => welcome(id, 99, 1, 1, '3.27.1') } }, (plugin, router) => plugin.attach({ router })),
 	},
 	{
 		code: 'MPH_ERR_PROTOCOL_VERSION',
@@ -338,6 +361,42 @@ export const casesWithoutWorker: readonly CaseWithoutWorker[] = [
 				worker.events.on('request', ({ type }: Request) => type === Body.Attach && producer.close());
 
 				return plugin.attach({ producerId: 'producer-1' });
+			}),
+	},
+	{
+		code: 'MPH_ERR_DATA_PRODUCER_NOT_FOUND',
+		title: 'a data producer that nobody knows',
+		names: /data producer data-9/,
+		run: () => attached({}, (plugin) => plugin.attach({ dataProducerId: 'data-9', onAbsent: 'accept', onOverflow: 'accept' })),
+	},
+	{
+		code: 'MPH_ERR_DATA_PRODUCER_CLOSED',
+		title: 'a data producer that closes meanwhile',
+		names: /data producer data-1 closed/,
+		run: () =>
+			attached({ answers: { [Body.Attach]: () => undefined } }, (plugin, router, worker) => {
+				const dataProducer = router.produceData('data-1');
+
+				worker.events.on('request', ({ type }: Request) => type === Body.Attach && dataProducer.close());
+
+				return plugin.attach({ dataProducerId: 'data-1', onAbsent: 'accept', onOverflow: 'accept' });
+			}),
+	},
+	{
+		code: 'MPH_ERR_NOT_TARGETED',
+		title: 'a target for an attachment to a whole router',
+		names: /addProducer\(\): attachment .* is to router router-1/,
+		run: () => attached({}, async (plugin, router) => (await plugin.attach({ router })).addProducer('producer-1')),
+	},
+	{
+		code: 'MPH_ERR_RING_SIZE',
+		title: 'a data producer whose messages are too long for the ring',
+		names: /1048577 bytes, .* has 1048576/,
+		run: () =>
+			attached({}, (plugin, router) => {
+				router.produceData('data-1', { sctpParameters: { maxReceiveMessageSize: 1_048_577 } });
+
+				return plugin.attach({ dataProducerId: 'data-1', onAbsent: 'accept', onOverflow: 'accept' });
 			}),
 	},
 ];

@@ -11,7 +11,7 @@ import { FrameReader } from '../../src/control/framing.ts';
 import { AttachmentState, Body, ProtocolVersion } from '../../src/generated/control.js';
 import { LayoutVersion } from '../../src/generated/layout.js';
 import type { MediasoupModule } from '../../src/options.ts';
-import type { Request } from './worker-messages.ts';
+import type { Request, StandInRing } from './worker-messages.ts';
 import { attachmentStateChanged, ok, readAttach, readRequest, stats, welcome } from './worker-messages.ts';
 
 export const standInVersion = '3.27.1';
@@ -53,12 +53,30 @@ export class StandInRouter extends EnhancedEventEmitter {
 		return producer;
 	}
 
+	/** A data producer on a transport of its own, of which `transport` says what there is to know. */
+	produceData(id: string, transport: StandInDataTransport = {}): StandInProducer {
+		const observer = new EnhancedEventEmitter();
+		const dataProducer = new StandInProducer(id);
+
+		this.observer.emit('newtransport', { type: 'webrtc', ...transport, observer });
+		observer.emit('newdataproducer', dataProducer);
+
+		return dataProducer;
+	}
+
 	close(): void {
 		this.closed = true;
 		this.observer.emit('close');
 	}
 }
 
+export type StandInDataTransport = {
+	readonly type?: 'webrtc' | 'direct' | 'pipe';
+	readonly sctpParameters?: { readonly maxReceiveMessageSize: number };
+	readonly dump?: () => Promise<{ readonly maxReceiveMessageSize: number }>;
+};
+
+/** Or data producer. */
 export class StandInProducer {
 	readonly id: string;
 	readonly observer = new EnhancedEventEmitter();
@@ -81,8 +99,9 @@ export class StandInWorker {
 	readonly requests: Request[] = [];
 	/** Tells of every request as "request", and of the end of the controller as "disconnect". */
 	readonly events = new EnhancedEventEmitter();
-	/** By plugin id; what GetStats answers. */
+	/** By plugin id; what GetStats answers, with `rings`. */
 	readonly verdicts = new Map<string, number>();
+	readonly rings: StandInRing[] = [];
 	closed = false;
 	readonly #server: Server;
 	readonly #options: StandInOptions;
@@ -183,7 +202,7 @@ const answerWell: Answer = (request, worker) => {
 		case Body.Attach:
 			return [ok(request.id), attachmentStateChanged(readAttach(request).attachmentId()!, AttachmentState.Active)];
 		case Body.GetStats:
-			return stats(request.id, worker.verdicts);
+			return stats(request.id, worker.verdicts, worker.rings);
 		default:
 			return ok(request.id);
 	}

@@ -4,7 +4,7 @@ import type { Test } from 'tap';
 
 import { HostPhase } from '../../src/generated/control.js';
 import { HostProcess } from '../../src/host-process.ts';
-import type { SupervisedWorker } from '../../src/host-run.ts';
+import type { PluginCodes, SupervisedWorker } from '../../src/host-run.ts';
 import type { SupervisorOptions } from '../../src/supervisor-types.ts';
 import { Supervisor } from '../../src/supervisor.ts';
 import { standInHost } from './processes.ts';
@@ -52,7 +52,7 @@ export class SupervisedStandIn implements SupervisedWorker {
 export function makeSupervisor(t: Test, config: StandInConfig = {}, options: Partial<SupervisorOptions> = {}): Supervisor {
 	const file = '/plugins/some.so';
 	const supervisor = new Supervisor({
-		...{ pluginId: 'plugin-1', file, config, configJson: JSON.stringify(config), crashBudget: 3, placement: 'auto', delays },
+		...{ unitId: 'plugin-1', codes: codesOf(config, file), crashBudget: 3, placement: 'auto', delays },
 		...{ standby: false, hangMs: 1_000, memoryLimit: 0, timeoutMs: 10_000 },
 		startHost: () => new HostProcess({ bin: standInHost, pluginFile: file, timeoutMs: 10_000 }),
 		...options,
@@ -63,6 +63,11 @@ export function makeSupervisor(t: Test, config: StandInConfig = {}, options: Par
 	t.teardown(() => supervisor.stop());
 
 	return supervisor;
+}
+
+/** Of the one plugin, plugin-1. */
+export function codesOf(config: StandInConfig, file: string): PluginCodes {
+	return new Map([['plugin-1', { file, config, configJson: JSON.stringify(config) }]]);
 }
 
 /** A worker tells what a host is there. */

@@ -4,6 +4,7 @@ import * as flatbuffers from 'flatbuffers';
 
 import type { AttachmentState, ErrorCode, HostPhase } from '../../src/generated/control.js';
 import {
+	AddTarget,
 	Attach,
 	AttachmentStateChanged,
 	Body,
@@ -19,6 +20,9 @@ import {
 	PoisonFound,
 	PromoteHost,
 	RemovePlugin,
+	RemoveTarget,
+	RingStats,
+	SetLimits,
 	Snapshot,
 	Stats,
 	Welcome,
@@ -35,12 +39,15 @@ export function readRequest(frame: Uint8Array): Request {
 }
 
 export const readHello = (request: Request): Hello => readBody(request, new Hello());
+export const readAddTarget = (request: Request): AddTarget => readBody(request, new AddTarget());
 export const readAttach = (request: Request): Attach => readBody(request, new Attach());
 export const readDetach = (request: Request): Detach => readBody(request, new Detach());
 export const readIssueHostToken = (request: Request): IssueHostToken => readBody(request, new IssueHostToken());
 export const readPauseAttachment = (request: Request): PauseAttachment => readBody(request, new PauseAttachment());
 export const readPromoteHost = (request: Request): PromoteHost => readBody(request, new PromoteHost());
 export const readRemovePlugin = (request: Request): RemovePlugin => readBody(request, new RemovePlugin());
+export const readRemoveTarget = (request: Request): RemoveTarget => readBody(request, new RemoveTarget());
+export const readSetLimits = (request: Request): SetLimits => readBody(request, new SetLimits());
 
 export const ok = (id: number): Uint8Array => frameOf(id, Body.Ok, (b) => Ok.createOk(b));
 
@@ -63,11 +70,13 @@ export const poisonFound = (pluginId: string, routerId: string, hostPid: number,
 		PoisonFound.createPoisonFound(b, b.createString(pluginId), b.createString(routerId), hostPid, PoisonFound.createRecordsVector(b, records)),
 	);
 
-export const snapshot = (workerPid: number, shard: number, bytes: Uint8Array): Uint8Array =>
-	frameOf(0, Body.Snapshot, (b) => Snapshot.createSnapshot(b, workerPid, shard, Snapshot.createBytesVector(b, bytes), 0));
+export const snapshot = (pluginId: string, workerPid: number, shard: number, bytes: Uint8Array): Uint8Array =>
+	frameOf(0, Body.Snapshot, (b) => Snapshot.createSnapshot(b, workerPid, shard, Snapshot.createBytesVector(b, bytes), b.createString(pluginId)));
+
+export type StandInRing = { readonly pluginId: string; readonly routerId: string; readonly packetRingSize: number };
 
 /** Of plugins only how many verdicts they gave. */
-export const stats = (id: number, verdicts: ReadonlyMap<string, number>): Uint8Array =>
+export const stats = (id: number, verdicts: ReadonlyMap<string, number>, rings: readonly StandInRing[] = []): Uint8Array =>
 	frameOf(id, Body.Stats, (b) => {
 		const plugins = [...verdicts].map(([pluginId, count]) => {
 			const id = b.createString(pluginId);
@@ -88,10 +97,14 @@ export const stats = (id: number, verdicts: ReadonlyMap<string, number>): Uint8A
 			0n,
 			0n,
 			Stats.createAttachmentsVector(b, []),
-			Stats.createRingsVector(b, []),
+			Stats.createRingsVector(b, rings.map(({ pluginId, routerId, packetRingSize }) => ringStats(b, pluginId, routerId, packetRingSize))),
 			Stats.createPluginsVector(b, plugins),
 		);
 	});
+
+function ringStats(b: flatbuffers.Builder, pluginId: string, routerId: string, packetRingSize: number): flatbuffers.Offset {
+	return RingStats.createRingStats(b, b.createString(pluginId), b.createString(routerId), 1n, packetRingSize, 0, 262_144, 0n, 0);
+}
 
 /** Any message as a frame with its length in front. */
 export function frameOf(id: number, type: Body, build: Build): Uint8Array {

@@ -1,61 +1,31 @@
 // What goes over the wire, and what the library makes of what the worker says about an attachment.
 
-import type { Test } from 'tap';
 import t from 'tap';
 
-import { AttachmentState, Body, ErrorCode, HostPhase, Mode, Policy } from '../../src/generated/control.js';
-import { createPluginHost } from '../../src/index.ts';
-import type { Attachment, Plugin } from '../../src/types.ts';
-import { fixturePlugin } from '../helpers/binaries.ts';
+import { AttachmentState, Body, Copy, ErrorCode, HostPhase, Mode, Policy } from '../../src/generated/control.js';
 import { nextEvent } from '../helpers/events.ts';
-import { standInHost } from '../helpers/processes.ts';
-import type { StandInOptions, StandInRouter } from '../helpers/stand-in-worker.ts';
-import { StandInWorker, standInMediasoup } from '../helpers/stand-in-worker.ts';
+import { eventsOf, stage } from '../helpers/stage.ts';
 import { attachmentStateChanged, failure, hostStateChanged, ok, readAttach, readDetach, readPauseAttachment } from '../helpers/worker-messages.ts';
 import { until } from '../helpers/until.ts';
 
-type Stage = { readonly plugin: Plugin; readonly worker: StandInWorker; readonly router: StandInRouter; readonly log: string[] };
-
-async function stage(t: Test, options: StandInOptions = {}, timeoutMs = 10_000): Promise<Stage> {
-	const mediasoup = standInMediasoup();
-	const log: string[] = [];
-	const pluginHost = await createPluginHost({ mediasoup, hostBin: standInHost, timeoutMs, logger: { warn: (line) => log.push(line) } });
-	const worker = await StandInWorker.create(mediasoup, (await pluginHost.dump()).dir, options);
-	const router = worker.createRouter('router-1');
-
-	t.teardown(() => (pluginHost.close(), worker.close()));
-
-	return { plugin: await pluginHost.createPlugin({ file: fixturePlugin('accept-all') }), worker, router, log };
-}
-
-function eventsOf(attachment: Attachment): string[] {
-	const events: string[] = [];
-
-	for (const event of ['routerclose', 'producerclose', 'workerclose', 'pluginclose', 'absent', 'active'] as const) {
-		attachment.on(event, () => events.push(event));
-	}
-
-	return events;
-}
-
 t.test('every option reaches the worker', async (t) => {
 	const { plugin, worker, router } = await stage(t);
-
-	router.produce('producer-1');
-
 	const attachment = await plugin.attach({
-		...{ router, producerId: 'producer-1', kinds: ['video'], pipe: true, mode: 'filter', order: -7, deadlineMs: 0.25 },
-		...{ onTimeout: 'drop', onAbsent: 'accept', onOverflow: 'drop', context: { room: 42 } },
+		...{ router, kinds: ['video'], dataProducers: true, pipe: true, mode: 'filter', order: -7, deadlineMs: 0.25 },
+		...{ onTimeout: 'drop', onAbsent: 'accept', onOverflow: 'drop', context: { room: 42 }, copy: 'meta', keyFramesOnly: true },
+		...{ spatialLayers: [0, 2], temporalLayers: [7], every: 3, subscribe: true },
 	});
 	const sent = readAttach(worker.requestsOf(Body.Attach)[0]!);
 
 	t.equal(sent.attachmentId(), attachment.id);
-	t.equal(sent.pluginId(), plugin.id);
+	t.equal(sent.member(), plugin.id);
 	t.equal(sent.routerId(), 'router-1');
-	t.same([sent.targeted(), sent.producerIdsLength(), sent.producerIds(0)], [true, 1, 'producer-1']);
-	t.same([sent.audio(), sent.video(), sent.pipe()], [false, true, true]);
+	t.same([sent.targeted(), sent.producerIdsLength(), sent.dataProducerIdsLength()], [false, 0, 0]);
+	t.same([sent.audio(), sent.video(), sent.data(), sent.pipe()], [false, true, true, true]);
 	t.same([sent.mode(), sent.order(), sent.deadlineUs()], [Mode.Filter, -7, 250]);
 	t.same([sent.onTimeout(), sent.onAbsent(), sent.onOverflow()], [Policy.Drop, Policy.Accept, Policy.Drop]);
+	t.same([sent.copy(), sent.keyFramesOnly(), sent.spatialLayers(), sent.temporalLayers()], [Copy.Meta, true, 0b101, 0b1000_0000]);
+	t.same([sent.everyNth(), sent.audioLevel(), sent.subscribe(), sent.wholeFrames()], [3, 0, true, true]);
 	t.equal(sent.context(), '{"room":42}');
 });
 
@@ -66,11 +36,43 @@ t.test('what is left out reaches the worker as the defaults say', async (t) => {
 
 	const sent = readAttach(worker.requestsOf(Body.Attach)[0]!);
 
-	t.same([sent.targeted(), sent.producerIdsLength()], [false, 0]);
-	t.same([sent.audio(), sent.video(), sent.pipe()], [true, true, false]);
+	t.same([sent.targeted(), sent.producerIdsLength(), sent.dataProducerIdsLength(), sent.keepWithoutTargets()], [false, 0, 0, false]);
+	t.same([sent.audio(), sent.video(), sent.data(), sent.pipe()], [true, true, false, false]);
 	t.same([sent.mode(), sent.order(), sent.deadlineUs()], [Mode.Observe, 0, 10_000]);
 	t.same([sent.onTimeout(), sent.onAbsent(), sent.onOverflow()], [Policy.Accept, Policy.Accept, Policy.Accept]);
+	t.same([sent.copy(), sent.keyFramesOnly(), sent.spatialLayers(), sent.temporalLayers()], [Copy.Full, false, 0, 0]);
+	t.same([sent.everyNth(), sent.audioLevel(), sent.subscribe(), sent.wholeFrames()], [1, 0, false, false]);
 	t.equal(sent.context(), '{}');
+});
+
+t.test('no option is taken for another one', async (t) => {
+	const { plugin, worker, router } = await stage(t);
+
+	for (const name of ['keyFramesOnly', 'subscribe', 'wholeFrames', 'pipe'] as const) {
+		await plugin.attach({ router, mode: 'filter', wholeFrames: false, [name]: true });
+
+		const sent = readAttach(worker.requestsOf(Body.Attach).at(-1)!);
+		const flags = { keyFramesOnly: sent.keyFramesOnly(), subscribe: sent.subscribe(), wholeFrames: sent.wholeFrames(), pipe: sent.pipe() };
+
+		t.same(flags, { keyFramesOnly: false, subscribe: false, wholeFrames: false, pipe: false, [name]: true });
+	}
+});
+
+t.test('a level of sound is negative here and positive there', async (t) => {
+	const { plugin, worker, router } = await stage(t);
+
+	await plugin.attach({ router, audioLevel: -50 });
+	t.equal(readAttach(worker.requestsOf(Body.Attach)[0]!).audioLevel(), 50);
+});
+
+t.test('divert reaches the worker as such', async (t) => {
+	const { plugin, worker, router } = await stage(t);
+
+	await plugin.attach({ router, mode: 'divert', onAbsent: 'accept', onOverflow: 'drop' });
+
+	const sent = readAttach(worker.requestsOf(Body.Attach)[0]!);
+
+	t.same([sent.mode(), sent.onAbsent(), sent.onOverflow(), sent.wholeFrames()], [Mode.Divert, Policy.Accept, Policy.Drop, false]);
 });
 
 t.test("attach() resolves with the worker's word that it is active, not with its answer", async (t) => {
@@ -101,13 +103,22 @@ t.test("absent and active follow the worker's word, and each is told once", asyn
 
 t.test('what the worker closes is closed', async (t) => {
 	const { plugin, worker, router } = await stage(t);
-	const [one, two] = [await plugin.attach({ router }), await plugin.attach({ router })];
-	const events = [eventsOf(one), eventsOf(two)];
 
-	worker.say(attachmentStateChanged(one.id, AttachmentState.RouterClosed));
-	worker.say(attachmentStateChanged(two.id, AttachmentState.ProducerClosed));
-	await until('both', () => one.closed && two.closed);
-	t.same(events, [['routerclose'], ['producerclose']]);
+	router.produce('producer-1');
+	router.produceData('data-1');
+
+	const attachments = [
+		await plugin.attach({ router }),
+		await plugin.attach({ producerId: 'producer-1' }),
+		await plugin.attach({ dataProducerId: 'data-1', onAbsent: 'accept', onOverflow: 'accept' }),
+	];
+	const events = attachments.map(eventsOf);
+
+	for (const [index, state] of [AttachmentState.RouterClosed, AttachmentState.ProducerClosed, AttachmentState.ProducerClosed].entries()) {
+		worker.say(attachmentStateChanged(attachments[index]!.id, state));
+	}
+	await until('all', () => attachments.every(({ closed }) => closed));
+	t.same(events, [['routerclose'], ['producerclose'], ['dataproducerclose']]);
 	t.same(worker.requestsOf(Body.Detach), [], 'the worker need not be told what it said');
 });
 
@@ -136,7 +147,7 @@ t.test('close() detaches it, once', async (t) => {
 });
 
 t.test('one that is given up is detached in the worker', async (t) => {
-	const { plugin, worker, router } = await stage(t, { answers: { [Body.Attach]: ({ id }) => ok(id) } }, 1_000);
+	const { plugin, worker, router } = await stage(t, { answers: { [Body.Attach]: ({ id }) => ok(id) }, timeoutMs: 1_000 });
 
 	await t.rejects(plugin.attach({ router }), { code: 'MPH_ERR_TIMEOUT', message: /the host of stand-in is running/ });
 	await until('the request', () => worker.requestsOf(Body.Detach).length === 1);

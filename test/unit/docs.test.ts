@@ -5,9 +5,11 @@ import { join } from 'node:path';
 
 import t from 'tap';
 
-import { defaults } from '../../src/defaults.ts';
+import { maxLayer, parseAttachOptions, quietestDbov } from '../../src/attach-options.ts';
+import { attachmentCounters, instanceCounters, pluginCounters } from '../../src/counters.ts';
+import { defaults, maxDeadlineMs } from '../../src/defaults.ts';
 import { errorCodes } from '../../src/errors.ts';
-import { parseAttachOptions, parsePluginHostOptions, parsePluginOptions, parseRingSizes, parseUpgradeOptions } from '../../src/options.ts';
+import { parsePluginHostOptions, parsePluginOptions, parseRingSizes, parseUpgradeOptions } from '../../src/options.ts';
 import { repoRoot } from '../../tools/lib/paths.ts';
 
 const read = (file: string): string => readFileSync(join(repoRoot, file), 'utf8');
@@ -38,10 +40,10 @@ t.test('every option that there is stands in the table, and every event of a plu
 		const names = /known are (.*)/.exec(refusal as string)![1]!.split(', ');
 
 		for (const name of names) {
-			t.ok(rows.some(([, , option]) => option === name || option?.split(' or ').includes(name)), name);
+			t.ok(rows.some(([, , option]) => option?.split(/ or |, /).includes(name)), name);
 		}
 	}
-	for (const name of /export type PluginNews = \{([^]*?)\n\};/.exec(read('src/plugin.ts'))![1]!.matchAll(/^\t(\w+): /gm)) {
+	for (const name of /export type PluginNews = \{([^]*?)\n\};/.exec(read('src/plugin-events.ts'))![1]!.matchAll(/^\t(\w+): /gm)) {
 		t.ok(rows.some(([, , event]) => event?.split(' ')[0] === name[1]), name[1]!);
 	}
 });
@@ -56,8 +58,26 @@ t.test('default ring sizes are those of the worker', async (t) => {
 		const product = new RegExp(`${name}\\{ ([0-9* ]+) \\}`).exec(source)![1]!;
 		const bytes = product.split('*').reduce((result, factor) => result * Number(factor), 1);
 
+		t.equal(defaults[option], bytes, option);
 		t.equal(defaultInDocs(option), String(bytes), option);
 	}
+});
+
+t.test('every counter is in the table with its meaning', async (t) => {
+	for (const [name, meaning] of [attachmentCounters, pluginCounters, instanceCounters].flatMap((meanings) => Object.entries<string>(meanings))) {
+		t.ok(rows.some(([, , counter, counts]) => counter === name && counts === meaning.replaceAll('`', '')), name);
+	}
+});
+
+t.test('limits and layers are those of the code', async (t) => {
+	const row = (name: string): string => rows.find(([, , option]) => option === name)![4]!;
+
+	for (const limit of Object.values(defaults.limits)) {
+		t.match(row('limits'), limit.toLocaleString('en'));
+	}
+	t.match(row('spatialLayers'), `from 0 to ${maxLayer}`);
+	t.match(row('audioLevel'), `to ${quietestDbov}`);
+	t.match(row('deadlineMs'), maxDeadlineMs.toLocaleString('en'));
 });
 
 t.test('every error code is in the table with its meaning, and no other', async (t) => {

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t from 'tap';
 
+import { parseAttachOptions } from '../../src/attach-options.ts';
 import { defaults } from '../../src/defaults.ts';
-import { parseAttachOptions, parsePluginHostOptions, parsePluginOptions, parseRingSizes, parseUpgradeOptions } from '../../src/options.ts';
+import { parsePluginHostOptions, parsePluginOptions, parseRingSizes, parseUpgradeOptions } from '../../src/options.ts';
 import { StandInRouter, standInMediasoup } from '../helpers/stand-in-worker.ts';
 
 const mediasoup = standInMediasoup();
@@ -43,23 +44,10 @@ t.test('an option of undefined counts as absent', async (t) => {
 });
 
 t.test('what is left out is as the defaults say', async (t) => {
-	t.match(parseAttachOptions({ router }), { ...defaults.attach, producerId: undefined, contextJson: '{}', appData: {} });
 	t.match(parsePluginOptions({ file: 'a.so' }), { configJson: '{}', crashBudget: defaults.crashBudget, placement: defaults.placement, appData: {} });
-	t.match(parsePluginOptions({ file: 'a.so' }), { standby: defaults.standby, hangMs: defaults.hangMs, memoryLimit: 0 });
+	t.match(parsePluginOptions({ file: 'a.so' }), { standby: defaults.standby, hangMs: defaults.hangMs, memoryLimit: 0, limits: {} });
 	t.match(parsePluginHostOptions({ mediasoup }), { timeoutMs: defaults.timeoutMs, dir: undefined, hostUser: undefined, crashDir: join(tmpdir(), 'mediasoup-plugin-host-crashes') });
 	t.same(parseRingSizes({}), { packetRingSize: 0, verdictRingSize: 0 });
-});
-
-t.test('what is given arrives', async (t) => {
-	const settings = parseAttachOptions({
-		...{ router, producerId: 'p', kinds: ['video'], pipe: true, mode: 'filter', order: -3, deadlineMs: 2.5 },
-		...{ onTimeout: 'drop', onAbsent: 'drop', onOverflow: 'drop', context: { room: 42 }, appData: { a: 1 } },
-	});
-
-	t.match(settings, {
-		...{ router, producerId: 'p', kinds: ['video'], pipe: true, mode: 'filter', order: -3, deadlineMs: 2.5 },
-		...{ onTimeout: 'drop', onAbsent: 'drop', onOverflow: 'drop', contextJson: '{"room":42}', appData: { a: 1 } },
-	});
 });
 
 t.test('the mediasoup module is needed and recognised', async (t) => {
@@ -100,30 +88,6 @@ t.test('config and context must be expressible in JSON', async (t) => {
 	t.equal(parsePluginOptions({ file: 'a.so', config: [1, 'two', null] }).configJson, '[1,"two",null]');
 });
 
-t.test('a deadline is above 0 and at most ten seconds', async (t) => {
-	for (const deadlineMs of [0, -1, -0.5, 10_001, Infinity, NaN, 0.0001]) {
-		t.throws(() => parseAttachOptions({ router, deadlineMs }), wrongValue(/option "deadlineMs" is .*from 0\.001 to 10000/));
-	}
-	t.throws(() => parseAttachOptions({ router, deadlineMs: '10' }), wrongType(/option "deadlineMs" is '10'/));
-	t.equal(parseAttachOptions({ router, deadlineMs: 10_000 }).deadlineMs, 10_000);
-});
-
-t.test('kinds are audio, video or both, in any order', async (t) => {
-	t.same(parseAttachOptions({ router, kinds: ['video', 'audio'] }).kinds, ['audio', 'video']);
-	t.throws(() => parseAttachOptions({ router, kinds: [] }), wrongValue(/option "kinds"/));
-	t.throws(() => parseAttachOptions({ router, kinds: ['data'] }), wrongValue(/option "kinds"/));
-	t.throws(() => parseAttachOptions({ router, kinds: 'audio' }), wrongType(/option "kinds"/));
-});
-
-t.test('modes and policies are of the known ones', async (t) => {
-	t.throws(() => parseAttachOptions({ router, mode: 'divert' }), wrongValue(/option "mode" is 'divert'; it must be "observe" or "filter"/));
-	t.throws(() => parseAttachOptions({ router, mode: 1 }), wrongType(/option "mode"/));
-	t.throws(() => parseAttachOptions({ router, mode: 'filter', onAbsent: 'hold' }), wrongValue(/option "onAbsent"/));
-	t.throws(() => parseAttachOptions({ router, pipe: 'yes' }), wrongType(/option "pipe"/));
-	t.throws(() => parseAttachOptions({ router, order: 1.5 }), wrongValue(/option "order"/));
-	t.throws(() => parseAttachOptions({ router, order: 2 ** 31 }), wrongValue(/option "order"/));
-});
-
 t.test('a placement is one of three', async (t) => {
 	for (const placement of ['auto', 'shared', 'isolated']) {
 		t.equal(parsePluginOptions({ file: 'a.so', placement }).placement, placement);
@@ -137,21 +101,6 @@ t.test('a placement is one of three', async (t) => {
 	for (const placement of [0, true, ['shared']]) {
 		t.throws(() => parsePluginOptions({ file: 'a.so', placement }), wrongType(/option "placement"/));
 	}
-});
-
-t.test('an observer cannot drop, and is told why', async (t) => {
-	for (const policy of ['onTimeout', 'onAbsent', 'onOverflow']) {
-		t.throws(() => parseAttachOptions({ router, [policy]: 'drop' }), wrongValue(new RegExp(`option "${policy}".*never holds one back.*filter`)));
-		t.match(parseAttachOptions({ router, [policy]: 'accept' }), { [policy]: 'accept' });
-	}
-});
-
-t.test('a target is needed', async (t) => {
-	t.throws(() => parseAttachOptions({}), wrongType(/option "router" is missing; it must be a mediasoup Router \(or give a producerId\)/));
-	t.throws(() => parseAttachOptions({ router: 'router-1' }), wrongType(/"router" must be a mediasoup Router/));
-	t.throws(() => parseAttachOptions({ router: {} }), wrongType(/"router"/));
-	t.throws(() => parseAttachOptions({ producerId: '' }), wrongValue(/option "producerId"/));
-	t.match(parseAttachOptions({ producerId: 'p' }), { router: undefined, producerId: 'p' });
 });
 
 t.test('a ring size is a power of two within the limits', async (t) => {
@@ -214,4 +163,17 @@ t.test('counts and times are within their ranges', async (t) => {
 	t.throws(() => parsePluginOptions({ file: 'a.so', crashBudget: 0 }), wrongValue(/option "crashBudget"/));
 	t.throws(() => parsePluginOptions({ file: 'a.so', crashBudget: 1.5 }), wrongValue(/option "crashBudget".*whole number/));
 	t.throws(() => parsePluginHostOptions({ mediasoup, timeoutMs: 0 }), wrongValue(/option "timeoutMs".*above 0/));
+});
+
+t.test('limits are named by their whole path', async (t) => {
+	const limited = (limits: unknown) => () => parsePluginOptions({ file: 'a.so', limits });
+
+	t.same(limited({ packetsPerSecond: 1, bytesPerSecond: 2 ** 32 - 1 })().limits, { packetsPerSecond: 1, bytesPerSecond: 2 ** 32 - 1 });
+	t.same(limited({ bytesPerSecond: 5 })().limits, { bytesPerSecond: 5 }, 'what is left out is left to the worker');
+	t.throws(limited(5), wrongType(/option "limits" is 5; it must be an object/));
+	t.throws(limited({ packets: 5 }), unknownOption(/unknown option "limits\.packets"; known are packetsPerSecond, bytesPerSecond/));
+	t.throws(limited({ packetsPerSecond: '5' }), wrongType(/option "limits\.packetsPerSecond" is '5'/));
+	for (const packetsPerSecond of [0, -1, 0.5, 2 ** 32, NaN]) {
+		t.throws(limited({ packetsPerSecond }), wrongValue(/option "limits\.packetsPerSecond" is .*a whole number of packets from 1 to 4294967295/));
+	}
 });

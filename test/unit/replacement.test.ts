@@ -10,7 +10,7 @@ import type { HostRestart, SupervisorOptions } from '../../src/supervisor-types.
 import { inTime, nextEvent } from '../helpers/events.ts';
 import { isAlive, standInHost } from '../helpers/processes.ts';
 import type { StandInConfig } from '../helpers/stand-in-host.ts';
-import { SupervisedStandIn, delays, makeSupervisor, say } from '../helpers/supervised.ts';
+import { SupervisedStandIn, codesOf, delays, makeSupervisor, say } from '../helpers/supervised.ts';
 import { until } from '../helpers/until.ts';
 
 type Stage = { readonly supervisor: Supervisor; readonly workers: readonly SupervisedStandIn[]; readonly old: number };
@@ -51,7 +51,7 @@ async function warmSuccessor(stage: Stage, ...others: readonly number[]): Promis
 	return pid;
 }
 
-const codeOf = (config: StandInConfig, file = '/plugins/other.so') => ({ file, config, configJson: JSON.stringify(config) });
+const codeOf = (config: StandInConfig, file = '/plugins/other.so') => codesOf(config, file);
 
 t.test('the successor takes over in every worker, and the old one ends in good order', async (t) => {
 	const staged = await stage(t, 2);
@@ -88,18 +88,18 @@ t.test('an upgrade is what every host runs from then on', async (t) => {
 	const { supervisor } = staged;
 	const adopted: unknown[] = [];
 
-	supervisor.on('adopted', (code, identity) => adopted.push({ ...code, ...identity }));
+	supervisor.on('adopted', (pluginId, code, identity) => adopted.push({ pluginId, ...code, ...identity }));
 
 	const upgrading = supervisor.replace('upgrade()', codeOf({ packets: 1, version: '2.0.0' }));
 
 	await warmSuccessor(staged);
 	await upgrading;
-	t.match(adopted, [{ file: '/plugins/other.so', version: '2.0.0' }]);
+	t.match(adopted, [{ pluginId: 'plugin-1', file: '/plugins/other.so', version: '2.0.0' }]);
 
 	const recovered = nextEvent<{ pid: number }>(supervisor, 'recovered');
 
 	process.kill(supervisor.host!.pid!, 'SIGKILL');
-	t.equal(supervisor.runOf((await recovered).pid)!.code.file, '/plugins/other.so');
+	t.equal(supervisor.runOf((await recovered).pid)!.codes.get('plugin-1')!.file, '/plugins/other.so');
 });
 
 t.test('a standby is replaced along with it, afterwards', async (t) => {
@@ -115,7 +115,7 @@ t.test('a standby is replaced along with it, afterwards', async (t) => {
 	const next = await until('a new standby', () => supervisor.livingPids.find((other) => ![pid, old, standby].includes(other)));
 
 	say(supervisor, workers[0]!, next, HostPhase.Warm);
-	t.equal(supervisor.runOf(next)!.code.file, '/plugins/other.so');
+	t.equal(supervisor.runOf(next)!.codes.get('plugin-1')!.file, '/plugins/other.so');
 	await until('it waits', () => supervisor.standbyHost?.pid === next);
 });
 
@@ -131,7 +131,7 @@ t.test('a file that cannot be loaded leaves all as it was', async (t) => {
 	const recovered = nextEvent<{ pid: number }>(supervisor, 'recovered');
 
 	process.kill(old, 'SIGKILL');
-	t.equal(supervisor.runOf((await recovered).pid)!.code.file, '/plugins/some.so');
+	t.equal(supervisor.runOf((await recovered).pid)!.codes.get('plugin-1')!.file, '/plugins/some.so');
 });
 
 t.test('one that ends while it loads is the reason, and no crash', async (t) => {

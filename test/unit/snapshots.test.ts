@@ -4,7 +4,7 @@ import { Snapshots } from '../../src/snapshots.ts';
 import { SupervisedStandIn } from '../helpers/supervised.ts';
 
 const worker = new SupervisedStandIn(1);
-const of = (shard: number, text: string) => ({ workerPid: 1, shard, bytes: Buffer.from(text) });
+const of = (shard: number, text: string) => ({ pluginId: 'p', workerPid: 1, shard, bytes: Buffer.from(text) });
 
 t.test('the last one of each shard counts, unless it is of a host before', async (t) => {
 	const snapshots = new Snapshots();

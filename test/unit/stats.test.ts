@@ -1,25 +1,26 @@
 import t from 'tap';
 
-import type { RawInstanceStats } from '../../src/control/incoming.ts';
+import type { RawInstanceStats } from '../../src/control/raw-stats.ts';
 import { Placement } from '../../src/generated/control.js';
 import type { InstanceStats } from '../../src/stats.ts';
 import { pluginStatsOf } from '../../src/stats.ts';
 
 const raw: RawInstanceStats = {
-	...{ workerPid: 4711, shard: 0, packets: 6, batches: 5, verdicts: 4, events: 3, doorbellsRung: 2 },
-	...{ placement: Placement.Shared, placementReason: 'it is light', placementMoves: 1, cpu: 0, sleeps: 8, spins: 9 },
+	...{ pluginId: 'p', workerPid: 4711, shard: 0, packets: 6, batches: 5, verdicts: 4, events: 3, doorbellsRung: 2 },
+	...{ messages: 10, injections: 11, requests: 12, posts: 13, placement: Placement.Shared, placementReason: 'it is light', placementMoves: 1, cpu: 0, sleeps: 8, spins: 9 },
 	counters: new Map([['many', 7]]),
 };
 
 function instanceOf(fields: Partial<RawInstanceStats> = {}): InstanceStats {
 	const host = { pid: 1, rssBytes: undefined, standbyPid: undefined, starts: 1, deaths: 0 };
 
-	return pluginStatsOf('p', host, [], [{ ...raw, ...fields }]).instances[0]!;
+	return pluginStatsOf({ id: 'p', unitId: 'u', attachmentIds: new Set() }, host, [], [{ ...raw, ...fields }]).instances[0]!;
 }
 
 t.test('an instance is what its host tells of it', async (t) => {
 	t.same(instanceOf(), {
 		...{ workerPid: 4711, shard: 0, packets: 6, batches: 5, verdicts: 4, events: 3, doorbellsRung: 2 },
+		...{ messages: 10, injections: 11, requests: 12, posts: 13 },
 		placement: { now: 'shared', reason: 'it is light', cpu: 0, moves: 1 },
 		...{ sleeps: 8, spins: 9, counters: { many: 7 } },
 	});

@@ -274,23 +274,23 @@ t.test('the state of the active one is given to the standby as it comes, and to 
 	const lines: string[] = [];
 
 	supervisor.on('log', (_, line) => lines.push(line));
-	supervisor.runOf(active)!.host.emit('snapshot', { workerPid: 1, shard: 0, bytes: Buffer.from('one') });
+	supervisor.runOf(active)!.host.emit('snapshot', { pluginId: 'plugin-1', workerPid: 1, shard: 0, bytes: Buffer.from('one') });
 	await until('the standby has it', () => lines.includes('was given "one" of worker 1, shard 0'));
 
 	// One that only waits has nothing to say, and a worker that nobody knows has no state.
-	supervisor.runOf(standby)!.host.emit('snapshot', { workerPid: 1, shard: 0, bytes: Buffer.from('of the standby') });
-	supervisor.runOf(active)!.host.emit('snapshot', { workerPid: 9, shard: 0, bytes: Buffer.from('of nowhere') });
+	supervisor.runOf(standby)!.host.emit('snapshot', { pluginId: 'plugin-1', workerPid: 1, shard: 0, bytes: Buffer.from('of the standby') });
+	supervisor.runOf(active)!.host.emit('snapshot', { pluginId: 'plugin-1', workerPid: 9, shard: 0, bytes: Buffer.from('of nowhere') });
 
 	process.kill(active, 'SIGKILL');
 	say(supervisor, workers[0]!, active, HostPhase.Gone, 'its connection ended');
 	say(supervisor, workers[0]!, standby, HostPhase.Serving);
 	// What the dead one had still said counts, until its successor says something.
-	supervisor.runOf(active)!.host.emit('snapshot', { workerPid: 1, shard: 0, bytes: Buffer.from('last words') });
+	supervisor.runOf(active)!.host.emit('snapshot', { pluginId: 'plugin-1', workerPid: 1, shard: 0, bytes: Buffer.from('last words') });
 	await warmStandby(supervisor, workers, active);
 	await until('it has them', () => lines.includes('was given "last words" of worker 1, shard 0'));
 
-	supervisor.runOf(standby)!.host.emit('snapshot', { workerPid: 1, shard: 0, bytes: Buffer.from('two') });
-	supervisor.runOf(active)!.host.emit('snapshot', { workerPid: 1, shard: 0, bytes: Buffer.from('too late') });
+	supervisor.runOf(standby)!.host.emit('snapshot', { pluginId: 'plugin-1', workerPid: 1, shard: 0, bytes: Buffer.from('two') });
+	supervisor.runOf(active)!.host.emit('snapshot', { pluginId: 'plugin-1', workerPid: 1, shard: 0, bytes: Buffer.from('too late') });
 	await until('the new standby has that', () => lines.includes('was given "two" of worker 1, shard 0'));
 	t.notOk(lines.some((line) => /of the standby|of nowhere|too late/.test(line)));
 });

@@ -10,17 +10,18 @@ import type { HostQuarantine } from '../../src/supervisor-types.ts';
 import { fixturePlugin, nativeHostBin } from '../helpers/binaries.ts';
 import { inTime, nextEvent } from '../helpers/events.ts';
 import { isAlive, standInHost } from '../helpers/processes.ts';
-import { SupervisedStandIn, delays, makeSupervisor } from '../helpers/supervised.ts';
+import { SupervisedStandIn, codesOf, delays, makeSupervisor } from '../helpers/supervised.ts';
 import { until } from '../helpers/until.ts';
 
 t.test('start() resolves when the host has loaded the plugin and is connected to every worker', async (t) => {
 	const workers = [new SupervisedStandIn(1), new SupervisedStandIn(2)];
 	const supervisor = makeSupervisor(t);
+	const adopted: PluginCode[] = [];
 
-	const adopted = nextEvent<PluginCode>(supervisor, 'adopted');
+	supervisor.on('adopted', (_, code) => adopted.push(code));
 
 	await supervisor.start(workers);
-	t.match(await adopted, { file: '/plugins/some.so' });
+	t.match(adopted, [{ file: '/plugins/some.so' }]);
 	t.equal(supervisor.state, 'running');
 	t.match(workers.map(({ tokens }) => tokens), [[/^[0-9a-f]{64}$/], [/^[0-9a-f]{64}$/]]);
 	t.not(workers[0]!.tokens[0], workers[1]!.tokens[0], 'each worker has a token of its own');
@@ -89,7 +90,7 @@ t.test('every host is told where to run its thread, those that replace one inclu
 
 t.test('the real native host is replaced, too', async (t) => {
 	const file = fixturePlugin('accept-all');
-	const supervisor = makeSupervisor(t, {}, { startHost: () => new HostProcess({ bin: nativeHostBin, pluginFile: file, timeoutMs: 10_000 }), file });
+	const supervisor = makeSupervisor(t, {}, { startHost: () => new HostProcess({ bin: nativeHostBin, pluginFile: file, timeoutMs: 10_000 }), codes: codesOf({}, file) });
 
 	await supervisor.start([]);
 

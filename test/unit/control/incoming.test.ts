@@ -35,11 +35,11 @@ t.test('what happens to hosts, and what they hand over, is told with all there i
 		...{ id: 0, type: 'PoisonFound' },
 		body: { pluginId: 'p', routerId: 'r', hostPid: 7, records: Uint8Array.of(1, 2, 3) },
 	});
-	t.same(decodeFrame(withoutPrefix(snapshot(5, 1, Uint8Array.of(4, 5)))), { id: 0, type: 'Snapshot', body: { workerPid: 5, shard: 1, bytes: Uint8Array.of(4, 5) } });
+	t.same(decodeFrame(withoutPrefix(snapshot('p', 5, 1, Uint8Array.of(4, 5)))), { id: 0, type: 'Snapshot', body: { pluginId: 'p', workerPid: 5, shard: 1, bytes: Uint8Array.of(4, 5) } });
 });
 
 t.test('bytes are copied out of the frame', async (t) => {
-	const frame = withoutPrefix(snapshot(5, 1, Buffer.alloc(16, 1)));
+	const frame = withoutPrefix(snapshot('p', 5, 1, Buffer.alloc(16, 1)));
 	const message = decodeFrame(frame);
 
 	frame.fill(0);
@@ -48,7 +48,7 @@ t.test('bytes are copied out of the frame', async (t) => {
 });
 
 t.test('bytes that would lie behind the frame are refused, although memory is there', async (t) => {
-	const frame = withoutPrefix(snapshot(5, 1, Buffer.alloc(16, 1)));
+	const frame = withoutPrefix(snapshot('p', 5, 1, Buffer.alloc(16, 1)));
 	const room = Buffer.alloc(frame.length + 4_096);
 	const bent = room.subarray(0, frame.length);
 
@@ -59,8 +59,8 @@ t.test('bytes that would lie behind the frame are refused, although memory is th
 });
 
 t.test('a snapshot is as long as it may be, and no longer', async (t) => {
-	t.match(decodeFrame(withoutPrefix(snapshot(5, 0, Buffer.alloc(Limit.MaxSnapshotBytes)))), { type: 'Snapshot' });
-	t.throws(() => decodeFrame(withoutPrefix(snapshot(5, 0, Buffer.alloc(Limit.MaxSnapshotBytes + 1)))), {
+	t.match(decodeFrame(withoutPrefix(snapshot('p', 5, 0, Buffer.alloc(Limit.MaxSnapshotBytes)))), { type: 'Snapshot' });
+	t.throws(() => decodeFrame(withoutPrefix(snapshot('p', 5, 0, Buffer.alloc(Limit.MaxSnapshotBytes + 1)))), {
 		name: 'ProtocolError',
 		message: /a snapshot of 1048577 bytes/,
 	});
@@ -155,7 +155,7 @@ t.test('a frame whose offsets all lead to one long reason is refused', async (t)
 });
 
 t.test('random damage never does more than end the connection', async (t) => {
-	const frames = [welcome(1, 1, 1, 1, '3.27.1'), stats(2, new Map([['a', 1], ['b', 2]])), failure(3, 1, 'no'), poisonFound('p', 'r', 1, Buffer.alloc(64)), snapshot(1, 0, Buffer.alloc(64))].map(withoutPrefix);
+	const frames = [welcome(1, 1, 1, 1, '3.27.1'), stats(2, new Map([['a', 1], ['b', 2]])), failure(3, 1, 'no'), poisonFound('p', 'r', 1, Buffer.alloc(64)), snapshot('p', 1, 0, Buffer.alloc(64))].map(withoutPrefix);
 	let seed = 1;
 	const random = (below: number): number => {
 		seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;

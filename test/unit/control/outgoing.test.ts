@@ -30,10 +30,10 @@ t.test('a memory limit may be larger than what 32 bits hold; without one it is 0
 
 t.test('a snapshot of any bytes, up to the largest, arrives as it was', async (t) => {
 	const bytes = Buffer.alloc(Limit.MaxSnapshotBytes, 0xa5);
-	const envelope = Envelope.getSizePrefixedRootAsEnvelope(new flatbuffers.ByteBuffer(encodeFrame(0, 'StoreSnapshot', { workerPid: 5, shard: 1, bytes })));
+	const envelope = Envelope.getSizePrefixedRootAsEnvelope(new flatbuffers.ByteBuffer(encodeFrame(0, 'StoreSnapshot', { pluginId: 'p', workerPid: 5, shard: 1, bytes })));
 	const stored = envelope.body(new StoreSnapshot()) as StoreSnapshot;
 
-	t.same([stored.workerPid(), stored.shard()], [5, 1]);
+	t.same([stored.pluginId(), stored.workerPid(), stored.shard()], ['p', 5, 1]);
 	t.ok(bytes.equals(stored.bytesArray()!));
 });
 
