@@ -24,6 +24,22 @@ struct Answer {
   Mph::Layout::Verdict verdict;
 };
 
+// Any record of the verdict ring, as it stands there.
+struct Record {
+  Mph::Layout::RecordType type;
+  host::Bytes bytes;
+
+  template <typename Fixed>
+  Fixed As() const {
+    Fixed fixed;
+
+    Require(bytes.size() >= sizeof fixed, "a record has its fixed part");
+    std::memcpy(&fixed, bytes.data(), sizeof fixed);
+
+    return fixed;
+  }
+};
+
 class FakeRing {
  public:
   static constexpr uint32_t RingSize = static_cast<uint32_t>(Mph::Layout::Limit::MinRingSize);
@@ -119,6 +135,20 @@ class FakeRing {
     return true;
   }
 
+  // A record without anything behind its fixed part.
+  template <typename Fixed>
+  bool WriteFixed(const Fixed& record) {
+    auto* const bytes = Claim(sizeof record);
+
+    if (bytes == nullptr) {
+      return false;
+    }
+    std::memcpy(bytes, &record, sizeof record);
+    Commit();
+
+    return true;
+  }
+
   void Publish() { producer_.Publish(); }
 
   // All verdicts that are there; gives their room back.
@@ -136,6 +166,20 @@ class FakeRing {
     consumer_->Release(VerdictCursor());
 
     return answers;
+  }
+
+  // All records that are there, of whatever type; gives their room back.
+  std::vector<Record> TakeRecords() {
+    std::vector<Record> records;
+    shm::RingConsumer::RecordView view;
+
+    while (consumer_->Peek(view) == shm::RingConsumer::PeekResult::Ok) {
+      records.push_back({view.header.type(), {view.data, view.data + view.header.length()}});
+      consumer_->Consume(view);
+    }
+    consumer_->Release(VerdictCursor());
+
+    return records;
   }
 
   // What the host says that it has consumed.
@@ -201,6 +245,22 @@ inline std::vector<Answer> AwaitVerdicts(FakeRing& ring, size_t count) {
             return all.size() >= count;
           }),
           "the verdicts come");
+
+  return all;
+}
+
+// Waits until as many records came.
+inline std::vector<Record> AwaitRecords(FakeRing& ring, size_t count) {
+  std::vector<Record> all;
+
+  Require(Until([&] {
+            for (auto& record : ring.TakeRecords()) {
+              all.push_back(std::move(record));
+            }
+
+            return all.size() >= count;
+          }),
+          "the records come");
 
   return all;
 }
