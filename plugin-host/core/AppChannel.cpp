@@ -9,10 +9,12 @@ namespace mph::host {
 
 namespace {
 
-Bytes MakeLog(Mph::Control::LogLevel level, const std::string& message) {
+Bytes MakeLog(Mph::Control::LogLevel level, const std::string& message, const std::string& pluginId = {}) {
   flatbuffers::FlatBufferBuilder builder;
+  const auto text = builder.CreateString(message);
+  const auto id = pluginId.empty() ? flatbuffers::Offset<flatbuffers::String>() : builder.CreateString(pluginId);
 
-  return MakeFrame(builder, 0, Mph::Control::CreateLog(builder, level, builder.CreateString(message)));
+  return MakeFrame(builder, 0, Mph::Control::CreateLog(builder, level, text, id));
 }
 
 }  // namespace
@@ -30,7 +32,7 @@ void AppChannel::Post(Bytes frame, std::shared_ptr<const void> untilSent) {
   wakeup_.Ring();
 }
 
-void AppChannel::Log(Mph::Control::LogLevel level, const std::string& message) {
+void AppChannel::Log(Mph::Control::LogLevel level, const std::string& message, const std::string& pluginId) {
   {
     const std::lock_guard lock(mutex_);
 
@@ -42,7 +44,7 @@ void AppChannel::Log(Mph::Control::LogLevel level, const std::string& message) {
     if (const auto lost = std::exchange(lostLogs_, 0); lost > 0) {
       Push(MakeLog(Mph::Control::LogLevel::Warn, std::to_string(lost) + " log messages were lost, since the app did not read its channel"));
     }
-    Push(MakeLog(level, message));
+    Push(MakeLog(level, message, pluginId));
   }
   wakeup_.Ring();
 }

@@ -26,8 +26,8 @@ class AppChannel {
   // Lets `untilSent` go when the frame is sent, or will never be. [any]
   void Post(Bytes frame, std::shared_ptr<const void> untilSent = nullptr);
 
-  // [any]
-  void Log(Mph::Control::LogLevel level, const std::string& message);
+  // `pluginId`: empty when the host itself says it. [any]
+  void Log(Mph::Control::LogLevel level, const std::string& message, const std::string& pluginId = {});
 
   // Sends what the socket takes now. [any]
   void Flush();

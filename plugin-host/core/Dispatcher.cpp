@@ -2,12 +2,11 @@
 
 #include "AlternateStack.hpp"
 #include "Clock.hpp"
-#include "Instance.hpp"
-#include "Ticker.hpp"
 #include "WorkerWait.hpp"
 
 #include <poll.h>
 #include <pthread.h>
+#include <algorithm>
 #include <utility>
 
 namespace mph::host {
@@ -39,8 +38,12 @@ class CrashGuarded {
 
 }  // namespace
 
-Dispatcher::Dispatcher(const PluginLibrary& library, Settings settings, Listener& listener)
-    : library_(library), settings_(std::move(settings)), listener_(listener), thread_([this] { Run(); }) {}
+Dispatcher::Dispatcher(const std::vector<Plugin>& plugins, Settings settings, Listener& listener) : settings_(settings), listener_(listener) {
+  for (const auto& plugin : plugins) {
+    pluginOrders_.push_back(MakeLoadOrder(plugin));
+  }
+  thread_ = std::thread([this] { Run(); });
+}
 
 Dispatcher::~Dispatcher() {
   Stop();
@@ -52,6 +55,27 @@ void Dispatcher::Connect(const WorkerAddress& address) {
     const std::lock_guard lock(mutex_);
 
     order_ = address;
+  }
+  wakeup_.Ring();
+}
+
+Dispatcher::PluginOrder Dispatcher::MakeLoadOrder(const Plugin& plugin) {
+  return {plugin, reports_.emplace_back(std::make_shared<InstanceReport>(plugin.id))};
+}
+
+void Dispatcher::Load(const Plugin& plugin) { Order(MakeLoadOrder(plugin)); }
+
+void Dispatcher::Unload(const std::string& pluginId) {
+  std::erase_if(reports_, [&](const auto& report) { return report->pluginId == pluginId; });
+  Order({.plugin = {.id = pluginId}, .isUnload = true});
+}
+
+void Dispatcher::Order(PluginOrder order) {
+  {
+    const std::lock_guard lock(mutex_);
+
+    pluginOrders_.push_back(std::move(order));
+    hasPluginOrders_.store(true, std::memory_order_relaxed);
   }
   wakeup_.Ring();
 }
@@ -68,54 +92,105 @@ void Dispatcher::Run() {
   // As `top -H` shows it.
   pthread_setname_np(pthread_self(), ThreadName);
 
-  try {
-    Instance instance(
-        library_,
-        {
-            .shard = settings_.shard,
-            .config = settings_.config,
-            .memoryLimit = settings_.memoryLimit,
-            .log = [this](auto level, const auto& message) { listener_.OnLog(level, message); },
-            .snapshot = [this](auto snapshot, auto untilSent) { listener_.OnSnapshot(std::move(snapshot), std::move(untilSent)); },
-            .onFatal = [this](const auto& message) { listener_.OnFatal(message); },
-        },
-        counters_, wakeup_);
+  Instances instances;
 
+  instances_ = &instances;
+  try {
+    for (const auto& order : std::exchange(pluginOrders_, {})) {
+      end.pluginId = order.plugin.id;
+      Create(order);
+    }
+    end.pluginId.clear();
     stage_ = Stage::Idle;
-    listener_.OnInstanceCreated(*this);
-    Live(instance);
+    instances.ForEach([this](Instance& instance) { listener_.OnInstanceCreated(*this, instance.PluginId()); });
+    Live();
   } catch (const Error& error) {
     end.code = error.Code();
     end.message = error.what();
   }
   end.stage = stage_;
+  instances.Clear();
   listener_.OnEnded(*this, end);
 }
 
-void Dispatcher::Live(Instance& instance) {
-  Ticker ticker(instance);
+Instance& Dispatcher::Create(const PluginOrder& order) {
+  const auto& id = order.report->pluginId;
 
-  if (const auto address = AwaitOrder(ticker)) {
-    ServeWorker(*address, instance, ticker);
+  return instances_->Add(std::make_unique<Instance>(
+      *order.plugin.library,
+      Instance::Settings{
+          .index = instances_->FreeIndex(),
+          .shard = settings_.shard,
+          .config = order.plugin.config,
+          .memoryLimit = order.plugin.memoryLimit,
+          .log = [this, id](auto level, const auto& message) { listener_.OnLog(id, level, message); },
+          .snapshot = [this](auto snapshot, auto untilSent) { listener_.OnSnapshot(std::move(snapshot), std::move(untilSent)); },
+          .takeSnapshot = [this, id](uint32_t workerPid) { return listener_.TakeSnapshot(id, workerPid, settings_.shard); },
+          .onFatal = [this](const auto& message) { listener_.OnFatal(message); },
+      },
+      order.report, wakeup_));
+}
+
+void Dispatcher::Live() {
+  if (const auto address = AwaitOrder()) {
+    ServeWorker(*address);
   }
 }
 
 // Nothing: told to stop instead.
-std::optional<WorkerAddress> Dispatcher::AwaitOrder(Ticker& ticker) {
+std::optional<WorkerAddress> Dispatcher::AwaitOrder() {
   while (!IsStopping()) {
+    FollowPluginOrders(nullptr);
     if (auto order = TakeOrder()) {
       return order;
     }
 
     pollfd wakeup{wakeup_.Fd(), POLLIN, 0};
 
-    if (poll(&wakeup, 1, ticker.MsUntilDue()) > 0) {
+    if (poll(&wakeup, 1, instances_->MsUntilDue()) > 0) {
       wakeup_.Reset();
     }
-    ticker.TickIfDue();
+    instances_->TickIfDue();
   }
 
   return std::nullopt;
+}
+
+void Dispatcher::FollowPluginOrders(WorkerConnection* connection) {
+  if (!hasPluginOrders_.load(std::memory_order_relaxed)) {
+    return;
+  }
+
+  std::vector<PluginOrder> orders;
+
+  {
+    const std::lock_guard lock(mutex_);
+
+    orders.swap(pluginOrders_);
+    hasPluginOrders_.store(false, std::memory_order_relaxed);
+  }
+  for (const auto& order : orders) {
+    if (order.isUnload) {
+      if (auto* const instance = instances_->Find(order.plugin.id)) {
+        if (connection != nullptr) {
+          connection->RemoveInstance(*instance);
+        }
+        instances_->Remove(*instance);
+      }
+      listener_.OnInstanceGone(*this, order.plugin.id);
+      continue;
+    }
+    try {
+      auto& instance = Create(order);
+
+      if (connection != nullptr) {
+        connection->AddInstance(instance);
+      }
+      listener_.OnInstanceCreated(*this, order.plugin.id);
+    } catch (const Error& error) {
+      listener_.OnInstanceFailed(*this, order.plugin.id, error);
+    }
+  }
 }
 
 std::optional<WorkerAddress> Dispatcher::TakeOrder() {
@@ -124,19 +199,17 @@ std::optional<WorkerAddress> Dispatcher::TakeOrder() {
   return std::exchange(order_, std::nullopt);
 }
 
-void Dispatcher::ServeWorker(const WorkerAddress& address, Instance& instance, Ticker& ticker) {
+void Dispatcher::ServeWorker(const WorkerAddress& address) {
   stage_ = Stage::Connecting;
 
-  WorkerConnection connection(ConnectToWorker(address, {wakeup_, [this] { return IsStopping(); }}), settings_.pluginId, instance, stats_,
-                              [&] { Restore(address, instance); });
+  WorkerConnection connection(ConnectToWorker(address, {wakeup_, [this] { return IsStopping(); }}), address.pid, *instances_, stats_);
   const CrashGuarded guarded(listener_, connection.ControlFd());
 
-  instance.GetSnapshots().SetWorker(address.pid);
   stage_ = Stage::Serving;
   listener_.OnConnected(*this);
 
   try {
-    ServeUntilEnd(connection, ticker);
+    ServeUntilEnd(connection);
   } catch (const Error&) {
     connection.Close();
     throw;
@@ -144,14 +217,8 @@ void Dispatcher::ServeWorker(const WorkerAddress& address, Instance& instance, T
   connection.Close();
 }
 
-void Dispatcher::Restore(const WorkerAddress& address, Instance& instance) {
-  if (const auto snapshot = listener_.TakeSnapshot(address.pid, settings_.shard)) {
-    instance.OnRestore(*snapshot);
-  }
-}
-
 // Until the worker has hung up, or this host was told to stop and has answered what was published before.
-void Dispatcher::ServeUntilEnd(WorkerConnection& connection, Ticker& ticker) {
+void Dispatcher::ServeUntilEnd(WorkerConnection& connection) {
   ThreadPlacement placement(settings_.placement, connection.WorkerLink(), connection.OwnLink(), placementReport_);
   WorkerWait wait(connection, placement, wakeup_, isStopping_, stats_);
   // Offers may have come along with the Welcome.
@@ -167,10 +234,12 @@ void Dispatcher::ServeUntilEnd(WorkerConnection& connection, Ticker& ticker) {
       connection.Leave();
     }
 
-    const auto packetsBefore = stats_.packets.Read();
+    FollowPluginOrders(&connection);
+
+    const auto packetsBefore = stats_.records.Read();
     const auto served = connection.Serve();
 
-    if (const auto packets = stats_.packets.Read() - packetsBefore; packets != 0) {
+    if (const auto packets = stats_.records.Read() - packetsBefore; packets != 0) {
       const auto began = std::exchange(now, MonotonicNs());
 
       placement.OnServed(packets, began, now, connection.TakeRingingNs());
@@ -180,14 +249,14 @@ void Dispatcher::ServeUntilEnd(WorkerConnection& connection, Ticker& ticker) {
 
     mayHaveControl = isTimeToLook;
     if (served != ServeResult::More && !connection.HasLeft()) {
-      const auto tickMs = ticker.MsUntilDue();
+      const auto tickMs = instances_->MsUntilDue();
 
       mayHaveControl |= wait.Wait(now, served == ServeResult::Stalled && tickMs != 0 ? StalledMs : tickMs);
       now = MonotonicNs();
       placement.OnAwake(now);
     }
     if (served != ServeResult::More || isTimeToLook) {
-      ticker.TickIfDue();
+      instances_->TickIfDue();
     }
   }
 }

@@ -6,6 +6,7 @@
 #include <array>
 #include <exception>
 #include <new>
+#include <utility>
 
 namespace mph::host {
 
@@ -47,13 +48,13 @@ constexpr mph_host HostFunctions{
 
 }  // namespace
 
-Instance::Instance(const PluginLibrary& library, Settings settings, Counters& counters, Wakeup& wakeup)
+Instance::Instance(const PluginLibrary& library, Settings settings, std::shared_ptr<InstanceReport> report, Wakeup& wakeup)
     : plugin_(library.Plugin()),
       settings_(std::move(settings)),
       log_(settings_.log),
-      counters_(counters),
+      report_(std::move(report)),
       lateVerdicts_(wakeup),
-      snapshots_(settings_.shard, settings_.snapshot) {
+      snapshots_(report_->pluginId, settings_.shard, settings_.snapshot) {
   Create();
 }
 
@@ -128,10 +129,16 @@ void Instance::OnTick(uint64_t nowNs) {
   Guard("on_tick", [&] { plugin_.on_tick(self_, nowNs); });
 }
 
-void Instance::OnRestore(const Bytes& snapshot) {
+void Instance::Restore(uint32_t workerPid) {
+  if (std::exchange(hasRestored_, true)) {
+    return;
+  }
+
+  const auto snapshot = settings_.takeSnapshot(workerPid);
+
   // A descriptor from before there were snapshots is shorter.
-  if (MPH_HAS(mph_plugin, &plugin_, on_restore) && plugin_.on_restore != nullptr) {
-    Guard("on_restore", [&] { plugin_.on_restore(self_, snapshot.data(), snapshot.size()); });
+  if (snapshot && MPH_HAS(mph_plugin, &plugin_, on_restore) && plugin_.on_restore != nullptr) {
+    Guard("on_restore", [&] { plugin_.on_restore(self_, snapshot->data(), snapshot->size()); });
   }
 }
 

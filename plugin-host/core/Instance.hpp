@@ -1,7 +1,7 @@
 // One instance of a plugin, and the only place that calls into the plugin's code: the last step of a packet's way out.
 #pragma once
 
-#include "Counters.hpp"
+#include "InstanceReport.hpp"
 #include "LateVerdicts.hpp"
 #include "Messages.hpp"
 #include "PluginLibrary.hpp"
@@ -11,7 +11,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <thread>
 
 namespace mph::host {
 
@@ -20,6 +24,8 @@ namespace mph::host {
 class Instance {
  public:
   struct Settings {
+    // Among the instances of its thread.
+    uint32_t index{0};
     uint32_t shard{0};
     // JSON text.
     std::string config;
@@ -27,19 +33,26 @@ class Instance {
     uint64_t memoryLimit{0};
     RateLimitedLog::Sink log;
     SnapshotOutlet::Sink snapshot;
+    // What the app has stored for this instance.
+    std::function<std::optional<Bytes>(uint32_t workerPid)> takeSnapshot;
     // Must not return.
     std::function<void(const std::string& message)> onFatal;
   };
 
   // Calls create. Throws Error PluginCreate with the plugin's own reason. `wakeup` is rung for the instance's thread when a late verdict
   // was handed over. [instance thread]
-  Instance(const PluginLibrary& library, Settings settings, Counters& counters, Wakeup& wakeup);
+  Instance(const PluginLibrary& library, Settings settings, std::shared_ptr<InstanceReport> report, Wakeup& wakeup);
 
   // Calls destroy. [instance thread]
   ~Instance();
 
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
+
+  // [any]
+  const std::string& PluginId() const { return report_->pluginId; }
+  uint32_t Index() const { return settings_.index; }
+  bool IsOwnThread() const { return std::this_thread::get_id() == thread_; }
 
   // A plugin without on_packets has every packet accepted. [instance thread]
   bool WantsPackets() const { return plugin_.on_packets != nullptr; }
@@ -53,8 +66,8 @@ class Instance {
   // [instance thread]
   void OnTick(uint64_t nowNs);
 
-  // What another host's instance has left behind. [instance thread]
-  void OnRestore(const Bytes& snapshot);
+  // What another host's instance has left behind, if anything; before the first event, and only once. [instance thread]
+  void Restore(uint32_t workerPid);
 
   // 0: the plugin wants no ticks. [any]
   uint32_t TickIntervalMs() const { return plugin_.on_tick == nullptr ? 0 : plugin_.tick_interval_ms; }
@@ -63,7 +76,10 @@ class Instance {
   void Log(mph_log_level level, std::string_view message);
 
   // [any]
-  Counters& GetCounters() { return counters_; }
+  Counters& GetCounters() { return report_->counters; }
+
+  // [instance thread]
+  InstanceTallies& Tallies() { return report_->tallies; }
 
   // [instance thread]
   LateVerdicts& GetLateVerdicts() { return lateVerdicts_; }
@@ -80,9 +96,11 @@ class Instance {
   const mph_plugin& plugin_;
   const Settings settings_;
   RateLimitedLog log_;
-  Counters& counters_;
+  const std::shared_ptr<InstanceReport> report_;
+  const std::thread::id thread_{std::this_thread::get_id()};
   LateVerdicts lateVerdicts_;
   SnapshotOutlet snapshots_;
+  bool hasRestored_{false};
   // What the plugin itself calls `self`.
   void* self_{nullptr};
 };

@@ -17,30 +17,29 @@ namespace mph::host {
 using Mph::Layout::PacketSegmentOffset;
 using Mph::Layout::RecordType;
 using Mph::Layout::SegmentKind;
-using Mph::Layout::VerdictSegmentOffset;
 using PeekResult = shm::RingConsumer::PeekResult;
 
 ServedRing::ServedRing(const Mph::Control::RingOffer& offer, shm::UniqueFd packetFd, shm::UniqueFd verdictFd, uint32_t router,
-                       Instance& instance, ServingStats& stats)
+                       uint32_t workerPid, Instances& instances, ServingStats& stats)
     : number_(offer.ring()),
       router_(router),
-      routerId_(ToString(offer.routerId())),
-      instance_(instance),
+      instances_(instances),
       stats_(stats),
       packetSegment_(shm::Segment::Open(std::move(packetFd), SegmentKind::Packet, offer.packetRingSize(), shm::Access::ReadOnly)),
-      verdictSegment_(shm::Segment::Open(std::move(verdictFd), SegmentKind::Verdict, offer.verdictRingSize(), shm::Access::ReadWrite)),
-      packetRing_(packetSegment_.Data() + static_cast<size_t>(PacketSegmentOffset::Ring), offer.packetRingSize(),
-                  shm::AtomicAt<uint64_t>(std::as_const(packetSegment_).Data(), PacketSegmentOffset::ProducerCursor)),
-      verdictRing_(verdictSegment_.Data() + static_cast<size_t>(VerdictSegmentOffset::Ring), offer.verdictRingSize(),
-                   shm::AtomicAt<uint64_t>(verdictSegment_.Data(), VerdictSegmentOffset::ProducerCursor)),
-      packetProducerCursor_(shm::AtomicAt<uint64_t>(packetSegment_.Data(), PacketSegmentOffset::ProducerCursor)),
-      verdictConsumerCursor_(shm::AtomicAt<uint64_t>(packetSegment_.Data(), PacketSegmentOffset::VerdictConsumerCursor)),
-      packetConsumerCursor_(shm::AtomicAt<uint64_t>(verdictSegment_.Data(), VerdictSegmentOffset::PacketConsumerCursor)),
-      nowServing_(shm::AtomicAt<uint64_t>(verdictSegment_.Data(), VerdictSegmentOffset::NowServing)) {
-  // Mappings do not need them, and a host of many routers would run out.
+      packetProducerCursor_(shm::AtomicAt<uint64_t>(std::as_const(packetSegment_).Data(), PacketSegmentOffset::ProducerCursor)),
+      packetRing_(packetSegment_.Data() + static_cast<size_t>(PacketSegmentOffset::Ring), offer.packetRingSize(), packetProducerCursor_),
+      writer_(std::move(verdictFd), offer.verdictRingSize(),
+              shm::AtomicAt<uint64_t>(std::as_const(packetSegment_).Data(), PacketSegmentOffset::VerdictConsumerCursor)),
+      packetConsumerCursor_(writer_.PacketConsumerCursor()),
+      nowServing_(writer_.NowServing()),
+      plugins_(instances, router, ToString(offer.routerId()), workerPid) {
+  // The mapping does not need it, and a host of many routers would run out.
   packetSegment_.CloseFd();
-  verdictSegment_.CloseFd();
 }
+
+void ServedRing::AddInstance(Instance& instance) { plugins_.Add(instance, MonotonicNs()); }
+
+void ServedRing::RemoveInstance(const Instance& instance) { plugins_.Remove(instance, MonotonicNs()); }
 
 void ServedRing::Start(const Mph::Control::RingStart& start) {
   // Relaxed: it is only a bound, Peek() reads the cursor properly.
@@ -63,10 +62,7 @@ void ServedRing::Start(const Mph::Control::RingStart& start) {
   // From here on the cursor is one of this ring: a new segment begins with zeros, an old one with where this host had stopped.
   packetRing_.Release(packetConsumerCursor_);
 
-  if (!events_) {
-    events_.emplace(instance_, router_, routerId_, MonotonicNs());
-  }
-  stats_.events.Add(events_->Follow(start.state(), MonotonicNs()));
+  plugins_.Follow(start.state(), MonotonicNs());
 }
 
 void ServedRing::Stop(StopAt where) {
@@ -203,13 +199,13 @@ void ServedRing::DeliverEvent(const shm::RingConsumer::RecordView& view) {
   flatbuffers::Verifier verifier(table, view.header.length() - view.header.payloadOffset());
 
   if (!verifier.VerifyBuffer<Mph::Control::Event>(nullptr)) {
-    instance_.Log(MPH_LOG_ERROR, "an event in a packet ring is malformed and was left out");
+    instances_.ForEach([](Instance& instance) { instance.Log(MPH_LOG_ERROR, "an event in a packet ring is malformed and was left out"); });
 
     return;
   }
 
   SetNowServing(view.position + 1);
-  stats_.events.Add(events_->Deliver(*flatbuffers::GetRoot<Mph::Control::Event>(table), record.atNs()) ? 1 : 0);
+  plugins_.Deliver(*flatbuffers::GetRoot<Mph::Control::Event>(table), record.atNs());
   SetNowServing(0);
 }
 
@@ -223,14 +219,17 @@ void ServedRing::HandToPlugin() {
       .verdicts = verdicts_.data(),
   };
 
-  stats_.packets.Add(count_);
-  stats_.batches.Add(1);
+  stats_.records.Add(count_);
 
-  if (!instance_.WantsPackets()) {
+  auto* const only = instances_.Only();
+
+  if (only == nullptr || !only->WantsPackets()) {
     return;
   }
+  only->Tallies().packets.Add(count_);
+  only->Tallies().batches.Add(1);
   SetNowServing(batchPosition_ + 1);
-  instance_.OnPackets(batch);
+  only->OnPackets(batch);
   SetNowServing(0);
   for (uint32_t i = 0; i < count_; ++i) {
     pending_ += verdicts_[i] == MPH_PENDING && packets_[i]->ticket != 0 ? 1 : 0;
@@ -269,8 +268,10 @@ bool ServedRing::WriteVerdicts() {
       continue;
     }
     if (verdict != MPH_ACCEPT && verdict != MPH_DROP) {
-      instance_.Log(MPH_LOG_ERROR, "on_packets wrote " + std::to_string(verdict) + " as a verdict, which is none; the packet was accepted");
-      stats_.invalidVerdicts.Add(1);
+      instances_.ForEach([&](Instance& instance) {
+        instance.Log(MPH_LOG_ERROR, "on_packets wrote " + std::to_string(verdict) + " as a verdict, which is none; the packet was accepted");
+        instance.Tallies().invalidVerdicts.Add(1);
+      });
       verdict = MPH_ACCEPT;
     }
     if (!WriteVerdict(ticket, verdict)) {
@@ -282,27 +283,10 @@ bool ServedRing::WriteVerdicts() {
 }
 
 bool ServedRing::WriteVerdict(uint64_t ticket, uint8_t verdict) {
-  using Mph::Layout::VerdictRecord;
-  using TryClaimResult = shm::RingProducer::TryClaimResult;
-
-  uint8_t* bytes = nullptr;
-
-  // The worker's cursor is read only when the ring seems full.
-  if (verdictRing_.TryClaim(sizeof(VerdictRecord), bytes) != TryClaimResult::Ok) {
-    verdictRing_.SetConsumed(shm::RingProducer::ReadConsumerCursor(verdictConsumerCursor_));
-
-    if (verdictRing_.TryClaim(sizeof(VerdictRecord), bytes) != TryClaimResult::Ok) {
-      return false;
-    }
+  if (!writer_.WriteVerdict(ticket, static_cast<Mph::Layout::Verdict>(verdict), 0)) {
+    return false;
   }
-
-  const Mph::Layout::RecordHeader header(sizeof(VerdictRecord), RecordType::Verdict, 0, sizeof(VerdictRecord));
-  const VerdictRecord record(header, ticket, static_cast<Mph::Layout::Verdict>(verdict), 0, 0, 0);
-
-  std::memcpy(bytes, &record, sizeof record);
-  verdictRing_.Commit();
-  stats_.verdicts.Add(1);
-  hasWritten_ = true;
+  instances_.ForEach([](Instance& instance) { instance.Tallies().verdicts.Add(1); });
 
   return true;
 }
@@ -320,15 +304,6 @@ ServedRing::AnswerResult ServedRing::AnswerLate(uint64_t ticket, mph_verdict ver
   return AnswerResult::Ok;
 }
 
-void ServedRing::Publish() {
-  if (std::exchange(hasWritten_, false)) {
-    verdictRing_.Publish();
-    hasPublished_ = true;
-  }
-}
-
-bool ServedRing::TakePublished() { return std::exchange(hasPublished_, false); }
-
 void ServedRing::Close() {
   if (!IsWarm()) {
     oldestLiveTicket_ = std::numeric_limits<uint64_t>::max();
@@ -342,9 +317,7 @@ void ServedRing::Close() {
     }
     phase_ = Phase::Warm;
   }
-  if (events_) {
-    events_->Close(MonotonicNs());
-  }
+  plugins_.Close(MonotonicNs());
 }
 
 // What the worker finds here after this process has died was in the plugin's hands.

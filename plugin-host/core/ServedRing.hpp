@@ -7,9 +7,10 @@
 // follows a dead host knows by its cursor which packets were answered, and by NowServing which it had in hand.
 #pragma once
 
-#include "Instance.hpp"
-#include "RouterEvents.hpp"
+#include "Instances.hpp"
+#include "RouterPlugins.hpp"
 #include "ServingStats.hpp"
+#include "VerdictWriter.hpp"
 #include "mph/fbs/control.h"
 #include "mph_plugin.h"
 
@@ -44,8 +45,8 @@ class ServedRing {
   static constexpr uint64_t StopPatienceNs = 250'000'000;
 
   // Maps both segments. `router` is the number under which the plugin knows the router. Throws what shm throws.
-  ServedRing(const Mph::Control::RingOffer& offer, shm::UniqueFd packetFd, shm::UniqueFd verdictFd, uint32_t router, Instance& instance,
-             ServingStats& stats);
+  ServedRing(const Mph::Control::RingOffer& offer, shm::UniqueFd packetFd, shm::UniqueFd verdictFd, uint32_t router, uint32_t workerPid,
+             Instances& instances, ServingStats& stats);
 
   ServedRing(const ServedRing&) = delete;
   ServedRing& operator=(const ServedRing&) = delete;
@@ -88,11 +89,18 @@ class ServedRing {
   // Writes a verdict on a packet that was pending; shown to the worker by the next Publish().
   [[nodiscard]] AnswerResult AnswerLate(uint64_t ticket, mph_verdict verdict);
 
+  // A plugin that is loaded, or is about to go, while the ring is there.
+  void AddInstance(Instance& instance);
+  void RemoveInstance(const Instance& instance);
+
+  // For records of other kinds; of a ring that is not warm.
+  VerdictWriter& Writer() { return writer_; }
+
   // Shows the worker what was written.
-  void Publish();
+  void Publish() { writer_.Publish(); }
 
   // Whether anything was published since the last call: then the worker may have to be woken.
-  [[nodiscard]] bool TakePublished();
+  [[nodiscard]] bool TakePublished() { return writer_.TakePublished(); }
 
   // Ring withdrawn or worker gone: packets that waited for a verdict were resolved there. Observed ones are still delivered if this host
   // was the one to read them, then whatever the plugin knows of the router is closed for it.
@@ -114,16 +122,13 @@ class ServedRing {
 
   const uint32_t number_;
   const uint32_t router_;
-  const std::string routerId_;
-  Instance& instance_;
+  Instances& instances_;
   ServingStats& stats_;
 
   shm::Segment packetSegment_;
-  shm::Segment verdictSegment_;
-  shm::RingConsumer packetRing_;
-  shm::RingProducer verdictRing_;
   const std::atomic<uint64_t>* const packetProducerCursor_;
-  const std::atomic<uint64_t>* const verdictConsumerCursor_;
+  shm::RingConsumer packetRing_;
+  VerdictWriter writer_;
   std::atomic<uint64_t>* const packetConsumerCursor_;
   std::atomic<uint64_t>* const nowServing_;
 
@@ -134,8 +139,7 @@ class ServedRing {
   // Of a ring that stops.
   uint64_t readUntil_{0};
   uint64_t stopDeadlineNs_{0};
-  // Nothing before the first start: the plugin has not heard of the router.
-  std::optional<RouterEvents> events_;
+  RouterPlugins plugins_;
 
   // The batch: packets up to count_, of which those up to answered_ have their verdict in the ring.
   std::array<const mph_packet*, BatchSize> packets_{};
@@ -145,8 +149,6 @@ class ServedRing {
   uint64_t batchPosition_{0};
   // How many verdicts the plugin still owes since the start.
   uint64_t pending_{0};
-  bool hasWritten_{false};
-  bool hasPublished_{false};
 };
 
 }  // namespace mph::host

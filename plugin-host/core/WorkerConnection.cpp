@@ -21,15 +21,61 @@ constexpr size_t OfferFds = 2;
 
 }  // namespace
 
-WorkerConnection::WorkerConnection(WorkerLinks links, std::string pluginId, Instance& instance, ServingStats& stats,
-                                   std::function<void()> restore)
+WorkerConnection::WorkerConnection(WorkerLinks links, uint32_t workerPid, Instances& instances, ServingStats& stats)
     : links_(std::move(links)),
-      pluginId_(std::move(pluginId)),
-      instance_(instance),
+      workerPid_(workerPid),
+      instances_(instances),
       stats_(stats),
-      restore_(std::move(restore)),
       ownLink_(links_.hostLink.Data()),
-      rings_(shm::LinkReader(links_.workerLink.Data()), ownLink_, links_.workerDoorbell.Get(), stats) {}
+      rings_(shm::LinkReader(links_.workerLink.Data()), ownLink_, links_.workerDoorbell.Get(), stats) {
+  instances_.ForEach([this](Instance& instance) { instance.GetSnapshots().SetWorker(workerPid_); });
+}
+
+bool WorkerConnection::HasLateVerdicts() const {
+  bool has = false;
+
+  instances_.ForEach([&](Instance& instance) { has = has || !instance.GetLateVerdicts().IsEmpty(); });
+
+  return has;
+}
+
+ServedRing* WorkerConnection::FindServing(uint32_t router) const {
+  auto* const ring = rings_.FindRouter(router);
+
+  return ring == nullptr || ring->IsWarm() ? nullptr : ring;
+}
+
+void WorkerConnection::AddInstance(Instance& instance) {
+  instance.GetSnapshots().SetWorker(workerPid_);
+  rings_.ForEach([&](ServedRing& ring) {
+    if (!ring.IsWarm()) {
+      Open(instance, ring.Router());
+    }
+    ring.AddInstance(instance);
+  });
+}
+
+void WorkerConnection::RemoveInstance(Instance& instance) {
+  rings_.ForEach([&](ServedRing& ring) {
+    ring.RemoveInstance(instance);
+    rings_.Announce(ring);
+    rings_.MarkReady(ring.Number());
+  });
+}
+
+// A plugin's part in a router that is served from here on.
+void WorkerConnection::Open(Instance& instance, uint32_t router) {
+  instance.Restore(workerPid_);
+  instance.GetLateVerdicts().OpenRouter(router);
+  instance.GetSnapshots().Open(router);
+}
+
+void WorkerConnection::CloseRouter(uint32_t router) {
+  instances_.ForEach([&](Instance& instance) {
+    instance.GetLateVerdicts().CloseRouter(router);
+    instance.GetSnapshots().Close(router);
+  });
+}
 
 WorkerConnection::ServeResult WorkerConnection::Serve() {
   const auto result = rings_.Serve();
@@ -48,11 +94,13 @@ WorkerConnection::ServeResult WorkerConnection::Serve() {
 
 // False: some wait for room in their ring.
 bool WorkerConnection::WriteLateVerdicts() {
-  auto& handedOver = instance_.GetLateVerdicts();
+  instances_.ForEach([this](Instance& instance) {
+    auto& handedOver = instance.GetLateVerdicts();
 
-  if (!handedOver.IsEmpty() && lateVerdicts_.size() < LateVerdicts::Capacity) {
-    handedOver.TakeInto(lateVerdicts_);
-  }
+    if (!handedOver.IsEmpty() && lateVerdicts_.size() < LateVerdicts::Capacity) {
+      handedOver.TakeInto(lateVerdicts_);
+    }
+  });
   if (lateVerdicts_.empty()) {
     return true;
   }
@@ -65,7 +113,7 @@ bool WorkerConnection::WriteLateVerdicts() {
     auto* const ring = rings_.FindRouter(late.router);
 
     if (ring == nullptr) {
-      stats_.lateForNobody.Add(1);
+      instances_.ForEach([](Instance& instance) { instance.Tallies().lateForNobody.Add(1); });
       continue;
     }
     if (written != nullptr && written != ring) {
@@ -79,7 +127,7 @@ bool WorkerConnection::WriteLateVerdicts() {
         lateVerdicts_[kept++] = late;
         break;
       case ServedRing::AnswerResult::NotServing:
-        stats_.lateForNobody.Add(1);
+        instances_.ForEach([](Instance& instance) { instance.Tallies().lateForNobody.Add(1); });
         break;
     }
   }
@@ -166,7 +214,7 @@ void WorkerConnection::OnRingOffer(const Mph::Control::RingOffer& offer, std::ve
     rings_.Add(AcceptOffer(offer, std::move(fds)));
     answer = MakeFrame(builder, 0, Mph::Control::CreateRingReady(builder, offer.ring()));
   } catch (const Error& error) {
-    instance_.Log(MPH_LOG_ERROR, error.what());
+    instances_.ForEach([&](Instance& instance) { instance.Log(MPH_LOG_ERROR, error.what()); });
     answer =
         MakeFrame(builder, 0, Mph::Control::CreateRingRefused(builder, offer.ring(), error.Code(), builder.CreateString(error.what())));
   }
@@ -188,12 +236,19 @@ std::unique_ptr<ServedRing> WorkerConnection::AcceptOffer(const Mph::Control::Ri
   if (rings_.Has(offer.ring())) {
     throw refuse(ErrorCode::Exists, "it is served already");
   }
-  if (ToString(offer.pluginId()) != pluginId_) {
-    throw refuse(ErrorCode::NotFound, "this host has no plugin " + ToString(offer.pluginId()) + ", it has " + pluginId_);
+
+  const auto servedId = ToString(offer.pluginId());
+
+  if (!servedId_.empty() && servedId != servedId_) {
+    throw refuse(ErrorCode::NotFound, "it is of " + servedId + ", and this host serves " + servedId_);
   }
 
   try {
-    return std::make_unique<ServedRing>(offer, std::move(fds[0]), std::move(fds[1]), ++lastRouter_, instance_, stats_);
+    auto ring = std::make_unique<ServedRing>(offer, std::move(fds[0]), std::move(fds[1]), ++lastRouter_, workerPid_, instances_, stats_);
+
+    servedId_ = servedId;
+
+    return ring;
   } catch (const std::exception& error) {
     throw refuse(ErrorCode::System, error.what());
   }
@@ -211,11 +266,7 @@ void WorkerConnection::OnRingStart(const Mph::Control::RingStart& start) {
     throw Error(ErrorCode::Malformed, "the worker started ring " + std::to_string(start.ring()) + ", which is " +
                                           (ring == nullptr ? "none that it has offered" : "served already"));
   }
-  if (!std::exchange(hasRestored_, true)) {
-    restore_();
-  }
-  instance_.GetLateVerdicts().OpenRouter(ring->Router());
-  instance_.GetSnapshots().Open(ring->Router());
+  instances_.ForEach([&](Instance& instance) { Open(instance, ring->Router()); });
   ring->Start(start);
   rings_.MarkReady(ring->Number());
 }
@@ -260,8 +311,7 @@ void WorkerConnection::FinishStops() {
 
 void WorkerConnection::FinishStop(ServedRing& ring) {
   rings_.Announce(ring);
-  instance_.GetLateVerdicts().CloseRouter(ring.Router());
-  instance_.GetSnapshots().Close(ring.Router());
+  CloseRouter(ring.Router());
 
   // One that leaves was not asked.
   if (!isLeaving_) {
@@ -281,8 +331,7 @@ void WorkerConnection::OnRingWithdrawn(uint32_t number) {
 void WorkerConnection::CloseRing(ServedRing& ring) {
   ring.Close();
   rings_.Announce(ring);
-  instance_.GetLateVerdicts().CloseRouter(ring.Router());
-  instance_.GetSnapshots().Close(ring.Router());
+  CloseRouter(ring.Router());
 }
 
 }  // namespace mph::host

@@ -1,12 +1,12 @@
 // This host's side of one worker: control messages in, rings served, late verdicts written, the worker woken when it sleeps.
 #pragma once
 
+#include "Instances.hpp"
 #include "RingTable.hpp"
 #include "ServingStats.hpp"
 #include "WorkerHandshake.hpp"
 
 #include <cstdint>
-#include <functional>
 #include <mph/shm/Link.hpp>
 #include <string>
 #include <vector>
@@ -16,8 +16,8 @@ namespace mph::host {
 // [instance thread]
 class WorkerConnection {
  public:
-  // The instance outlives the connection. `restore` is called once, before the first ring is served.
-  WorkerConnection(WorkerLinks links, std::string pluginId, Instance& instance, ServingStats& stats, std::function<void()> restore);
+  // The instances outlive the connection, or are removed before.
+  WorkerConnection(WorkerLinks links, uint32_t workerPid, Instances& instances, ServingStats& stats);
 
   WorkerConnection(const WorkerConnection&) = delete;
   WorkerConnection& operator=(const WorkerConnection&) = delete;
@@ -51,7 +51,19 @@ class WorkerConnection {
   // The look before going to sleep.
   bool HasPublications() const { return rings_.HasPublications(); }
   uint64_t TakeRingingNs() { return rings_.TakeRingingNs(); }
-  bool HasLateVerdicts() const { return !instance_.GetLateVerdicts().IsEmpty(); }
+  bool HasLateVerdicts() const;
+
+  // nullptr: no such router, or one that this host does not serve now.
+  ServedRing* FindServing(uint32_t router) const;
+
+  // Shows the worker what was written into the ring, and wakes it if it sleeps.
+  void Announce(ServedRing& ring) { rings_.Announce(ring); }
+
+  // It hears what is there, and gets what comes.
+  void AddInstance(Instance& instance);
+
+  // It hears that all is over; what it owed goes on without it.
+  void RemoveInstance(Instance& instance);
 
   // All rings are to stop behind what is published now; the worker is not told. Serve() goes on until HasLeft().
   void Leave();
@@ -72,13 +84,15 @@ class WorkerConnection {
   void FinishStops();
   void FinishStop(ServedRing& ring);
   bool WriteLateVerdicts();
+  void Open(Instance& instance, uint32_t router);
+  void CloseRouter(uint32_t router);
 
   WorkerLinks links_;
-  const std::string pluginId_;
-  Instance& instance_;
+  const uint32_t workerPid_;
+  // As the first offer names what the worker has this host for: a plugin, or a group of them.
+  std::string servedId_;
+  Instances& instances_;
   ServingStats& stats_;
-  const std::function<void()> restore_;
-  bool hasRestored_{false};
   shm::LinkWriter ownLink_;
   RingTable rings_;
   // A plugin never sees a router's number twice, or a verdict that comes very late could meet another router's ticket.
