@@ -19,6 +19,8 @@ using ServeResult = ServedRing::ServeResult;
 constexpr uint32_t TurnsBetweenLooks = 32;
 // A worker does not ring when it has made room in a verdict ring, which hardly ever is full.
 constexpr int StalledMs = 1;
+// Of the app, before the rings are looked at again.
+constexpr int MessagesPerTurn = 16;
 // At most 15 characters.
 constexpr auto ThreadName = "mph-dispatch";
 
@@ -92,9 +94,13 @@ void Dispatcher::Run() {
   // As `top -H` shows it.
   pthread_setname_np(pthread_self(), ThreadName);
 
+  // The instances use it until they are destroyed.
+  WorkerCalls calls(wakeup_);
   Instances instances;
 
+  calls_ = &calls;
   instances_ = &instances;
+  workerPid_ = settings_.workerPid;
   try {
     for (const auto& order : std::exchange(pluginOrders_, {})) {
       end.pluginId = order.plugin.id;
@@ -110,6 +116,7 @@ void Dispatcher::Run() {
   }
   end.stage = stage_;
   instances.Clear();
+  RefuseMessages();
   listener_.OnEnded(*this, end);
 }
 
@@ -121,14 +128,15 @@ Instance& Dispatcher::Create(const PluginOrder& order) {
       Instance::Settings{
           .index = instances_->FreeIndex(),
           .shard = settings_.shard,
+          .workerPid = workerPid_,
           .config = order.plugin.config,
           .memoryLimit = order.plugin.memoryLimit,
           .log = [this, id](auto level, const auto& message) { listener_.OnLog(id, level, message); },
-          .snapshot = [this](auto snapshot, auto untilSent) { listener_.OnSnapshot(std::move(snapshot), std::move(untilSent)); },
+          .toApp = [this](auto frame, auto untilSent) { listener_.OnAppFrame(std::move(frame), std::move(untilSent)); },
           .takeSnapshot = [this, id](uint32_t workerPid) { return listener_.TakeSnapshot(id, workerPid, settings_.shard); },
           .onFatal = [this](const auto& message) { listener_.OnFatal(message); },
       },
-      order.report, wakeup_));
+      order.report, *calls_, listener_.PostedBytes(), wakeup_));
 }
 
 void Dispatcher::Live() {
@@ -193,6 +201,32 @@ void Dispatcher::FollowPluginOrders(WorkerConnection* connection) {
   }
 }
 
+void Dispatcher::DeliverMessages() {
+  for (int i = 0; i < MessagesPerTurn && inbox_.HasNext(); ++i) {
+    if (const auto frame = inbox_.TakeNext()) {
+      DeliverMessage(*frame);
+    }
+  }
+}
+
+void Dispatcher::DeliverMessage(const Frame& frame) {
+  const auto id = ToString(frame.envelope->body_as_PluginRequest()->pluginId());
+
+  if (auto* const instance = instances_->Find(id)) {
+    instance->OnMessage(frame);
+  } else if (frame.envelope->id() != 0) {
+    listener_.OnAppFrame(MakeFailedReply(frame.envelope->id(), "plugin " + id + " has ended here before the request came to it"), nullptr);
+  }
+}
+
+// Nothing is left that could answer.
+void Dispatcher::RefuseMessages() {
+  inbox_.Close();
+  while (const auto frame = inbox_.TakeNext()) {
+    DeliverMessage(*frame);
+  }
+}
+
 std::optional<WorkerAddress> Dispatcher::TakeOrder() {
   const std::lock_guard lock(mutex_);
 
@@ -201,8 +235,10 @@ std::optional<WorkerAddress> Dispatcher::TakeOrder() {
 
 void Dispatcher::ServeWorker(const WorkerAddress& address) {
   stage_ = Stage::Connecting;
+  workerPid_ = address.pid;
 
-  WorkerConnection connection(ConnectToWorker(address, {wakeup_, [this] { return IsStopping(); }}), address.pid, *instances_, stats_);
+  WorkerConnection connection(ConnectToWorker(address, {wakeup_, [this] { return IsStopping(); }}), address.pid, *instances_, *calls_,
+                              stats_);
   const CrashGuarded guarded(listener_, connection.ControlFd());
 
   stage_ = Stage::Serving;
@@ -235,6 +271,7 @@ void Dispatcher::ServeUntilEnd(WorkerConnection& connection) {
     }
 
     FollowPluginOrders(&connection);
+    DeliverMessages();
 
     const auto packetsBefore = stats_.records.Read();
     const auto served = connection.Serve();
@@ -248,7 +285,7 @@ void Dispatcher::ServeUntilEnd(WorkerConnection& connection) {
     const bool isTimeToLook = ++turn % TurnsBetweenLooks == 0;
 
     mayHaveControl = isTimeToLook;
-    if (served != ServeResult::More && !connection.HasLeft()) {
+    if (served != ServeResult::More && !connection.HasLeft() && !inbox_.HasNext()) {
       const auto tickMs = instances_->MsUntilDue();
 
       mayHaveControl |= wait.Wait(now, served == ServeResult::Stalled && tickMs != 0 ? StalledMs : tickMs);

@@ -2,15 +2,18 @@
 // dispatcher's thread.
 #pragma once
 
+#include "AppInbox.hpp"
 #include "Error.hpp"
 #include "InstanceReport.hpp"
 #include "Instances.hpp"
 #include "PlacementPolicy.hpp"
 #include "PluginLibrary.hpp"
+#include "PostBudget.hpp"
 #include "ServedRing.hpp"
 #include "ServingStats.hpp"
 #include "ThreadPlacement.hpp"
 #include "Wakeup.hpp"
+#include "WorkerCalls.hpp"
 #include "WorkerConnection.hpp"
 #include "WorkerHandshake.hpp"
 
@@ -64,8 +67,10 @@ class Dispatcher {
     virtual void OnWorkerSocketClosing(int fd) = 0;
     // [any]
     virtual void OnLog(const std::string& pluginId, Mph::Control::LogLevel level, const std::string& message) = 0;
+    // A frame for the app. [any]
+    virtual void OnAppFrame(Bytes frame, std::shared_ptr<const void> untilSent) = 0;
     // [any]
-    virtual void OnSnapshot(Bytes snapshot, std::shared_ptr<const void> untilSent) = 0;
+    virtual PostBudget& PostedBytes() = 0;
     // What the app has stored for this instance, which is taken once.
     virtual std::optional<Bytes> TakeSnapshot(const std::string& pluginId, uint32_t workerPid, uint32_t shard) = 0;
     // The plugin is in a state that nobody knows. Must not return.
@@ -77,6 +82,8 @@ class Dispatcher {
 
   struct Settings {
     uint32_t shard{0};
+    // 0: not known yet.
+    uint32_t workerPid{0};
     PlacementSetting placement{PlacementSetting::Auto};
   };
 
@@ -97,6 +104,9 @@ class Dispatcher {
 
   // Its instance is destroyed; what it owed is decided as if it had accepted. [main]
   void Unload(const std::string& pluginId);
+
+  // The frame of a PluginRequest to one of its plugins; left as it is unless the result is Ok. [main]
+  [[nodiscard]] AppInbox::PutResult Deliver(Frame&& frame) { return inbox_.Put(std::move(frame)); }
 
   // Answers what the worker has published and waits a moment for what is pending, then ends. Does not wait for that. [main]
   void Stop();
@@ -126,6 +136,9 @@ class Dispatcher {
   void ServeWorker(const WorkerAddress& address);
   void ServeUntilEnd(WorkerConnection& connection);
   std::optional<WorkerAddress> TakeOrder();
+  void DeliverMessages();
+  void DeliverMessage(const Frame& frame);
+  void RefuseMessages();
   // `connection`: nullptr while there is none.
   void FollowPluginOrders(WorkerConnection* connection);
   bool IsStopping() const { return isStopping_.load(std::memory_order_relaxed); }
@@ -134,6 +147,7 @@ class Dispatcher {
   Listener& listener_;
 
   Wakeup wakeup_;
+  AppInbox inbox_{wakeup_};
   ServingStats stats_;
   PlacementReport placementReport_;
   // [main]
@@ -141,6 +155,8 @@ class Dispatcher {
   // [instance thread]
   Stage stage_{Stage::Creating};
   Instances* instances_{nullptr};
+  WorkerCalls* calls_{nullptr};
+  uint32_t workerPid_{0};
 
   std::mutex mutex_;
   std::optional<WorkerAddress> order_;

@@ -54,8 +54,12 @@ int Host::Run() {
 void Host::HandleRequests() {
   const auto received = app_.Socket().Receive();
 
-  while (const auto frame = app_.Socket().Next()) {
-    HandleRequest(*frame->envelope);
+  while (auto frame = app_.Socket().Next()) {
+    if (frame->envelope->body_type() == Mph::Control::Body::PluginRequest) {
+      HandlePluginRequest(std::move(*frame));
+    } else {
+      HandleRequest(*frame->envelope);
+    }
   }
   if (received == ControlSocket::ReceiveResult::Closed) {
     // No app, no host.
@@ -128,7 +132,7 @@ void Host::OnLog(const std::string& pluginId, Mph::Control::LogLevel level, cons
   app_.Log(level, message, pluginId);
 }
 
-void Host::OnSnapshot(Bytes snapshot, std::shared_ptr<const void> untilSent) { app_.Post(std::move(snapshot), std::move(untilSent)); }
+void Host::OnAppFrame(Bytes frame, std::shared_ptr<const void> untilSent) { app_.Post(std::move(frame), std::move(untilSent)); }
 
 std::optional<Bytes> Host::TakeSnapshot(const std::string& pluginId, uint32_t workerPid, uint32_t shard) {
   return snapshots_.Take(pluginId, workerPid, shard);

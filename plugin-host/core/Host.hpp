@@ -5,6 +5,8 @@
 #include "AppChannel.hpp"
 #include "Dispatcher.hpp"
 #include "PluginLibrary.hpp"
+#include "PostBudget.hpp"
+#include "RateLimitedLog.hpp"
 #include "SnapshotStore.hpp"
 #include "Wakeup.hpp"
 
@@ -76,6 +78,8 @@ class Host : private Dispatcher::Listener {
   void ConnectWorker(uint32_t request, const Mph::Control::ConnectWorker& message);
   void DisconnectWorker(uint32_t request, const Mph::Control::DisconnectWorker& message);
   void StoreSnapshot(uint32_t request, const Mph::Control::StoreSnapshot& message);
+  void HandlePluginRequest(Frame frame);
+  void RefusePluginRequest(uint32_t request, Mph::Control::ErrorCode code, const std::string& message);
   void SendStats(uint32_t request);
   void StopAll();
 
@@ -86,7 +90,7 @@ class Host : private Dispatcher::Listener {
   void GoneReport(const Dispatcher& dispatcher, const std::string& pluginId);
   void ConnectedReport(Dispatcher& dispatcher);
   void EndedReport(Dispatcher& dispatcher, const Dispatcher::End& end);
-  Worker& StartWorker(uint32_t request);
+  Worker& StartWorker(uint32_t request, uint32_t workerPid = 0);
   Worker* Find(const Dispatcher& dispatcher);
   Worker* FindPid(uint32_t pid);
   Plugin* FindPlugin(const std::string& id);
@@ -109,7 +113,8 @@ class Host : private Dispatcher::Listener {
   void OnWorkerSocketOpened(int fd) override;
   void OnWorkerSocketClosing(int fd) override;
   void OnLog(const std::string& pluginId, Mph::Control::LogLevel level, const std::string& message) override;
-  void OnSnapshot(Bytes snapshot, std::shared_ptr<const void> untilSent) override;
+  void OnAppFrame(Bytes frame, std::shared_ptr<const void> untilSent) override;
+  PostBudget& PostedBytes() override { return postBudget_; }
   std::optional<Bytes> TakeSnapshot(const std::string& pluginId, uint32_t workerPid, uint32_t shard) override;
   void OnFatal(const std::string& message) override;
   void Report(std::function<void()> report);
@@ -117,6 +122,9 @@ class Host : private Dispatcher::Listener {
   Process& process_;
   Wakeup wakeup_;
   AppChannel app_;
+  // Of the host itself, about what the app has sent.
+  RateLimitedLog log_{[this](auto level, const auto& message) { app_.Log(level, message); }};
+  PostBudget postBudget_;
 
   // In the order in which they were loaded.
   std::list<Plugin> plugins_;

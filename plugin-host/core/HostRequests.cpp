@@ -182,7 +182,7 @@ void Host::ConnectWorker(uint32_t request, const Mph::Control::ConnectWorker& me
 
   try {
     auto* const idle = FindPid(0);
-    auto& worker = idle != nullptr ? *idle : StartWorker(request);
+    auto& worker = idle != nullptr ? *idle : StartWorker(request, message.workerPid());
 
     worker.request = request;
     worker.pid = message.workerPid();
@@ -272,6 +272,10 @@ flatbuffers::Offset<Mph::Control::InstanceStats> Host::MakeStats(flatbuffers::Fl
   table.add_shard(worker.dispatcher->Shard());
   table.add_packets(tallies.packets.Read());
   table.add_messages(tallies.messages.Read());
+  // Relaxed, all: nothing is read on their account.
+  table.add_injections(report.injections.load(std::memory_order_relaxed));
+  table.add_requests(report.requests.load(std::memory_order_relaxed));
+  table.add_posts(report.posts.load(std::memory_order_relaxed));
   table.add_batches(tallies.batches.Read());
   table.add_verdicts(tallies.verdicts.Read());
   table.add_events(tallies.events.Read());
@@ -290,7 +294,7 @@ flatbuffers::Offset<Mph::Control::InstanceStats> Host::MakeStats(flatbuffers::Fl
   return table.Finish();
 }
 
-Host::Worker& Host::StartWorker(uint32_t request) {
+Host::Worker& Host::StartWorker(uint32_t request, uint32_t workerPid) {
   Dispatcher::Listener& listener = *this;
 
   try {
@@ -302,7 +306,7 @@ Host::Worker& Host::StartWorker(uint32_t request) {
       }
     }
 
-    auto dispatcher = std::make_unique<Dispatcher>(plugins, Dispatcher::Settings{0, placement_}, listener);
+    auto dispatcher = std::make_unique<Dispatcher>(plugins, Dispatcher::Settings{0, workerPid, placement_}, listener);
 
     return workers_.emplace_back(Worker{.dispatcher = std::move(dispatcher), .request = request});
   } catch (const std::system_error& error) {

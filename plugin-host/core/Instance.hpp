@@ -1,12 +1,17 @@
 // One instance of a plugin, and the only place that calls into the plugin's code: the last step of a packet's way out.
 #pragma once
 
+#include "AppOutlet.hpp"
+#include "CallNumbers.hpp"
+#include "ControlSocket.hpp"
 #include "InstanceReport.hpp"
 #include "LateVerdicts.hpp"
 #include "Messages.hpp"
 #include "PluginLibrary.hpp"
+#include "PostBudget.hpp"
 #include "RateLimitedLog.hpp"
 #include "SnapshotOutlet.hpp"
+#include "WorkerCalls.hpp"
 #include "mph_plugin.h"
 
 #include <cstdint>
@@ -27,12 +32,15 @@ class Instance {
     // Among the instances of its thread.
     uint32_t index{0};
     uint32_t shard{0};
+    // 0: not known yet.
+    uint32_t workerPid{0};
     // JSON text.
     std::string config;
     // Bytes, 0: none. For what is said when it is reached.
     uint64_t memoryLimit{0};
     RateLimitedLog::Sink log;
-    SnapshotOutlet::Sink snapshot;
+    // Frames of all kinds. Must be callable from any thread, and must not wait for the app.
+    AppOutlet::Sink toApp;
     // What the app has stored for this instance.
     std::function<std::optional<Bytes>(uint32_t workerPid)> takeSnapshot;
     // Must not return.
@@ -40,8 +48,9 @@ class Instance {
   };
 
   // Calls create. Throws Error PluginCreate with the plugin's own reason. `wakeup` is rung for the instance's thread when a late verdict
-  // was handed over. [instance thread]
-  Instance(const PluginLibrary& library, Settings settings, std::shared_ptr<InstanceReport> report, Wakeup& wakeup);
+  // was handed over. `calls` is of the thread, `postBudget` of the process. [instance thread]
+  Instance(const PluginLibrary& library, Settings settings, std::shared_ptr<InstanceReport> report, WorkerCalls& calls,
+           PostBudget& postBudget, Wakeup& wakeup);
 
   // Calls destroy. [instance thread]
   ~Instance();
@@ -66,6 +75,15 @@ class Instance {
   // [instance thread]
   void OnTick(uint64_t nowNs);
 
+  // A PluginRequest whose method is there. [instance thread]
+  void OnMessage(const Frame& frame);
+
+  // Does nothing if this instance has not made the call. `json`: see mph_answer. [instance thread]
+  void OnAnswer(uint32_t router, uint64_t call, mph_result result, const char* json);
+
+  // Whom it is about to serve. [instance thread]
+  void SetWorker(uint32_t pid);
+
   // What another host's instance has left behind, if anything; before the first event, and only once. [instance thread]
   void Restore(uint32_t workerPid);
 
@@ -86,6 +104,13 @@ class Instance {
 
   // [any]
   SnapshotOutlet& GetSnapshots() { return snapshots_; }
+  AppOutlet& GetApp() { return app_; }
+  WorkerCalls& GetCalls() { return calls_; }
+  CallNumbers& GetCallNumbers() { return callNumbers_; }
+
+  // What mph_host was asked to do, if it did. Relaxed, both: nothing is read on their account. [any]
+  void CountInjection(mph_result result) { report_->injections.fetch_add(result == MPH_OK ? 1 : 0, std::memory_order_relaxed); }
+  void CountPost(mph_result result) { report_->posts.fetch_add(result == MPH_OK ? 1 : 0, std::memory_order_relaxed); }
 
  private:
   void Create();
@@ -100,6 +125,9 @@ class Instance {
   const std::thread::id thread_{std::this_thread::get_id()};
   LateVerdicts lateVerdicts_;
   SnapshotOutlet snapshots_;
+  AppOutlet app_;
+  WorkerCalls& calls_;
+  CallNumbers callNumbers_;
   bool hasRestored_{false};
   // What the plugin itself calls `self`.
   void* self_{nullptr};

@@ -4,6 +4,8 @@
 #include "Counters.hpp"
 #include "ServingStats.hpp"
 
+#include <atomic>
+#include <cstdint>
 #include <string>
 
 namespace mph::host {
@@ -14,6 +16,10 @@ struct InstanceReport {
   const std::string pluginId;
   InstanceTallies tallies;
   Counters counters;
+  // Counted on any thread.
+  std::atomic<uint64_t> injections{0};
+  std::atomic<uint64_t> requests{0};
+  std::atomic<uint64_t> posts{0};
 };
 
 }  // namespace mph::host

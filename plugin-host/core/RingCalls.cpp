@@ -148,4 +148,24 @@ bool RingCalls::TakeWaiting() {
   return true;
 }
 
+mph_result ToResult(Mph::Layout::ResultCode code) {
+  using Mph::Layout::ResultCode;
+
+  switch (code) {
+    case ResultCode::Ok:
+      return MPH_OK;
+    case ResultCode::Full:
+      return MPH_FULL;
+    case ResultCode::Unknown:
+      return MPH_UNKNOWN;
+    case ResultCode::Malformed:
+      return MPH_MALFORMED;
+    case ResultCode::Limited:
+      return MPH_LIMITED;
+  }
+
+  // Of a newer worker.
+  return MPH_INVALID;
+}
+
 }  // namespace mph::host

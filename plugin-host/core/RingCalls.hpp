@@ -92,4 +92,7 @@ class RingCalls {
   std::atomic<bool> hasWaiting_{false};
 };
 
+// As the plugin hears it.
+mph_result ToResult(Mph::Layout::ResultCode code);
+
 }  // namespace mph::host

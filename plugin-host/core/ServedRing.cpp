@@ -4,6 +4,7 @@
 #include "Error.hpp"
 #include "InHand.hpp"
 #include "Messages.hpp"
+#include "RingCalls.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -139,11 +140,15 @@ ServedRing::ServeResult ServedRing::ReadBatch() {
       if (!AddPacket(view)) {
         stats_.skipped.Add(1);
       }
-    } else if (view.header.type() == RecordType::Event) {
+    } else if (view.header.type() == RecordType::Event || view.header.type() == RecordType::Result) {
       if (count_ > 0) {
         return ServeResult::More;
       }
-      DeliverEvent(view);
+      if (view.header.type() == RecordType::Event) {
+        DeliverEvent(view);
+      } else {
+        DeliverResult(view);
+      }
       if (IsToBeAlone(view.position)) {
         packetRing_.Consume(view);
 
@@ -206,6 +211,17 @@ void ServedRing::DeliverEvent(const shm::RingConsumer::RecordView& view) {
 
   SetNowServing(view.position + 1);
   plugins_.Deliver(*flatbuffers::GetRoot<Mph::Control::Event>(table), record.atNs());
+  SetNowServing(0);
+}
+
+void ServedRing::DeliverResult(const shm::RingConsumer::RecordView& view) {
+  Mph::Layout::ResultRecord record;
+
+  if (!shm::CopyRecord(view, record)) {
+    return;
+  }
+  SetNowServing(view.position + 1);
+  instances_.ForEach([&](Instance& instance) { instance.OnAnswer(router_, record.call(), ToResult(record.code()), nullptr); });
   SetNowServing(0);
 }
 

@@ -114,6 +114,7 @@ class ServedRing {
   bool HasMoreToRead() const { return phase_ == Phase::Serving || packetRing_.Position() < readUntil_; }
   bool AddPacket(const shm::RingConsumer::RecordView& view);
   void DeliverEvent(const shm::RingConsumer::RecordView& view);
+  void DeliverResult(const shm::RingConsumer::RecordView& view);
   void HandToPlugin();
   bool WriteVerdicts();
   bool WriteVerdict(uint64_t ticket, uint8_t verdict);

@@ -21,18 +21,22 @@ constexpr size_t OfferFds = 2;
 
 }  // namespace
 
-WorkerConnection::WorkerConnection(WorkerLinks links, uint32_t workerPid, Instances& instances, ServingStats& stats)
+WorkerConnection::WorkerConnection(WorkerLinks links, uint32_t workerPid, Instances& instances, WorkerCalls& calls, ServingStats& stats)
     : links_(std::move(links)),
       workerPid_(workerPid),
       instances_(instances),
+      calls_(calls),
       stats_(stats),
       ownLink_(links_.hostLink.Data()),
       rings_(shm::LinkReader(links_.workerLink.Data()), ownLink_, links_.workerDoorbell.Get(), stats) {
-  instances_.ForEach([this](Instance& instance) { instance.GetSnapshots().SetWorker(workerPid_); });
+  instances_.ForEach([this](Instance& instance) { instance.SetWorker(workerPid_); });
+  calls_.rings.Connect(this);
 }
 
-bool WorkerConnection::HasLateVerdicts() const {
-  bool has = false;
+WorkerConnection::~WorkerConnection() { calls_.rings.Connect(nullptr); }
+
+bool WorkerConnection::HasHandedOver() const {
+  bool has = calls_.HasHandedOver();
 
   instances_.ForEach([&](Instance& instance) { has = has || !instance.GetLateVerdicts().IsEmpty(); });
 
@@ -46,7 +50,7 @@ ServedRing* WorkerConnection::FindServing(uint32_t router) const {
 }
 
 void WorkerConnection::AddInstance(Instance& instance) {
-  instance.GetSnapshots().SetWorker(workerPid_);
+  instance.SetWorker(workerPid_);
   rings_.ForEach([&](ServedRing& ring) {
     if (!ring.IsWarm()) {
       Open(instance, ring.Router());
@@ -71,6 +75,7 @@ void WorkerConnection::Open(Instance& instance, uint32_t router) {
 }
 
 void WorkerConnection::CloseRouter(uint32_t router) {
+  calls_.routers.Close(router);
   instances_.ForEach([&](Instance& instance) {
     instance.GetLateVerdicts().CloseRouter(router);
     instance.GetSnapshots().Close(router);
@@ -85,11 +90,14 @@ WorkerConnection::ServeResult WorkerConnection::Serve() {
   }
 
   const bool hasRoom = WriteLateVerdicts();
+  const bool hasWritten = calls_.rings.Write();
 
+  SendQueries();
+  AnnounceWritten();
   FinishStops();
 
   // Whoever waits for verdicts of a plugin looks as often as one who waits for room.
-  return result == ServeResult::Idle && (!hasRoom || !stopping_.empty()) ? ServeResult::Stalled : result;
+  return result == ServeResult::Idle && (!hasRoom || !hasWritten || !stopping_.empty()) ? ServeResult::Stalled : result;
 }
 
 // False: some wait for room in their ring.
@@ -139,6 +147,65 @@ bool WorkerConnection::WriteLateVerdicts() {
   return kept == 0;
 }
 
+void WorkerConnection::SendQueries() {
+  if (calls_.queries.HasUnsent()) {
+    for (const auto& frame : calls_.queries.TakeUnsent()) {
+      links_.socket.Send(frame, SendTimeoutMs);
+    }
+  }
+}
+
+void WorkerConnection::OnQueryAnswer(uint32_t id, const Mph::Control::QueryAnswer& answer) {
+  const auto asked = calls_.queries.TakeAsked(id);
+
+  if (!asked) {
+    throw Error(ErrorCode::Malformed, "the worker answered query " + std::to_string(id) + ", which nobody has asked");
+  }
+  instances_.ForEach([&](Instance& instance) {
+    instance.OnAnswer(asked->router, asked->call, ToResult(answer.code()), answer.body() == nullptr ? nullptr : answer.body()->c_str());
+  });
+}
+
+RingCalls::ClaimResult WorkerConnection::Claim(uint32_t router, uint32_t length, uint8_t*& bytes) {
+  auto* const ring = FindServing(router);
+
+  if (ring == nullptr) {
+    return RingCalls::ClaimResult::NotServing;
+  }
+  switch (ring->Writer().Claim(length, bytes)) {
+    case VerdictWriter::ClaimResult::Ok:
+      return RingCalls::ClaimResult::Ok;
+    case VerdictWriter::ClaimResult::Full:
+      return RingCalls::ClaimResult::Full;
+    case VerdictWriter::ClaimResult::TooLarge:
+      break;
+  }
+
+  return RingCalls::ClaimResult::TooLarge;
+}
+
+void WorkerConnection::Commit(uint32_t router) {
+  auto& ring = *FindServing(router);
+
+  ring.Writer().Commit();
+  if (std::ranges::find(written_, ring.Number()) == written_.end()) {
+    written_.push_back(ring.Number());
+  }
+}
+
+void WorkerConnection::OnLost(uint32_t router, uint64_t call) {
+  instances_.ForEach([&](Instance& instance) { instance.OnAnswer(router, call, MPH_UNKNOWN, nullptr); });
+}
+
+void WorkerConnection::AnnounceWritten() {
+  for (const auto number : written_) {
+    if (auto* const ring = rings_.Find(number)) {
+      rings_.Announce(*ring);
+    }
+  }
+  written_.clear();
+}
+
 WorkerConnection::ControlResult WorkerConnection::ReceiveControl() {
   for (;;) {
     const auto received = links_.socket.Receive();
@@ -177,6 +244,8 @@ void WorkerConnection::Leave() {
 
 void WorkerConnection::Close() {
   WriteLateVerdicts();
+  calls_.rings.Write();
+  AnnounceWritten();
   for (const auto& ring : rings_.TakeAll()) {
     CloseRing(*ring);
   }
@@ -197,6 +266,9 @@ void WorkerConnection::Follow(Frame frame) {
       break;
     case Body::RingWithdrawn:
       OnRingWithdrawn(envelope.body_as_RingWithdrawn()->ring());
+      break;
+    case Body::QueryAnswer:
+      OnQueryAnswer(envelope.id(), *envelope.body_as_QueryAnswer());
       break;
     case Body::Failure:
       throw Error(envelope.body_as_Failure()->code(), "the worker cut this host off: " + ToString(envelope.body_as_Failure()->message()));
@@ -266,6 +338,7 @@ void WorkerConnection::OnRingStart(const Mph::Control::RingStart& start) {
     throw Error(ErrorCode::Malformed, "the worker started ring " + std::to_string(start.ring()) + ", which is " +
                                           (ring == nullptr ? "none that it has offered" : "served already"));
   }
+  calls_.routers.Open(ring->Router(), {ring->Number(), ring->Writer().MaxLength()});
   instances_.ForEach([&](Instance& instance) { Open(instance, ring->Router()); });
   ring->Start(start);
   rings_.MarkReady(ring->Number());

@@ -2,8 +2,10 @@
 #pragma once
 
 #include "Instances.hpp"
+#include "RingCalls.hpp"
 #include "RingTable.hpp"
 #include "ServingStats.hpp"
+#include "WorkerCalls.hpp"
 #include "WorkerHandshake.hpp"
 
 #include <cstdint>
@@ -14,10 +16,11 @@
 namespace mph::host {
 
 // [instance thread]
-class WorkerConnection {
+class WorkerConnection : private RingCalls::Rings {
  public:
   // The instances outlive the connection, or are removed before.
-  WorkerConnection(WorkerLinks links, uint32_t workerPid, Instances& instances, ServingStats& stats);
+  WorkerConnection(WorkerLinks links, uint32_t workerPid, Instances& instances, WorkerCalls& calls, ServingStats& stats);
+  ~WorkerConnection();
 
   WorkerConnection(const WorkerConnection&) = delete;
   WorkerConnection& operator=(const WorkerConnection&) = delete;
@@ -51,7 +54,8 @@ class WorkerConnection {
   // The look before going to sleep.
   bool HasPublications() const { return rings_.HasPublications(); }
   uint64_t TakeRingingNs() { return rings_.TakeRingingNs(); }
-  bool HasLateVerdicts() const;
+  // Whether other threads have left something to do.
+  bool HasHandedOver() const;
 
   // nullptr: no such router, or one that this host does not serve now.
   ServedRing* FindServing(uint32_t router) const;
@@ -84,6 +88,13 @@ class WorkerConnection {
   void FinishStops();
   void FinishStop(ServedRing& ring);
   bool WriteLateVerdicts();
+  void SendQueries();
+  void AnnounceWritten();
+  void OnQueryAnswer(uint32_t id, const Mph::Control::QueryAnswer& answer);
+
+  RingCalls::ClaimResult Claim(uint32_t router, uint32_t length, uint8_t*& bytes) override;
+  void Commit(uint32_t router) override;
+  void OnLost(uint32_t router, uint64_t call) override;
   void Open(Instance& instance, uint32_t router);
   void CloseRouter(uint32_t router);
 
@@ -92,6 +103,7 @@ class WorkerConnection {
   // As the first offer names what the worker has this host for: a plugin, or a group of them.
   std::string servedId_;
   Instances& instances_;
+  WorkerCalls& calls_;
   ServingStats& stats_;
   shm::LinkWriter ownLink_;
   RingTable rings_;
@@ -99,6 +111,8 @@ class WorkerConnection {
   uint32_t lastRouter_{0};
   // Those that did not fit into their ring yet.
   std::vector<LateVerdict> lateVerdicts_;
+  // Numbers of the rings in which plugins' calls were written that the worker was not shown yet.
+  std::vector<uint32_t> written_;
   // Numbers of the rings that are to stop.
   std::vector<uint32_t> stopping_;
   bool isLeaving_{false};
