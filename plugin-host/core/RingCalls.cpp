@@ -94,7 +94,10 @@ bool RingCalls::Write() {
       case ClaimResult::Ok:
         break;
       case ClaimResult::Full:
-        std::memmove(taken_.data() + kept, taken_.data() + at, size);
+        // Mostly nothing in front of it was written.
+        if (kept != at) {
+          std::memmove(taken_.data() + kept, taken_.data() + at, size);
+        }
         kept += size;
         break;
       case ClaimResult::TooLarge:
@@ -139,10 +142,16 @@ bool RingCalls::TakeWaiting() {
   if (rings_ == nullptr || !HasWaiting()) {
     return false;
   }
-  if (taken_.empty()) {
+  // What is for a ring that is full must not hold up what is for others.
+  if (taken_.size() < MaxWaitingBytes) {
     const std::lock_guard lock(mutex_);
 
-    taken_.swap(waiting_);
+    if (taken_.empty()) {
+      taken_.swap(waiting_);
+    } else {
+      taken_.insert(taken_.end(), waiting_.begin(), waiting_.end());
+      waiting_.clear();
+    }
   }
 
   return true;

@@ -19,7 +19,7 @@ namespace mph::host {
 
 class RingCalls {
  public:
-  // As much waits to be taken over by the dispatch thread, and as much again to be written. A single record may be longer.
+  // As much waits to be taken over by the dispatch thread, and up to twice as much to be written. A single record may be longer.
   static constexpr size_t MaxWaitingBytes = 4 << 20;
 
   enum class ClaimResult : uint8_t {

@@ -100,6 +100,21 @@ class HostUnderTest {
     }
   }
 
+  // Sends without waiting, and returns the number of the request; its answer comes from AwaitUnasked().
+  template <typename Build>
+  uint32_t Send(Build&& build) {
+    return Send(build, ++lastId_);
+  }
+
+  template <typename Build>
+  uint32_t Send(Build&& build, uint32_t id) {
+    flatbuffers::FlatBufferBuilder builder;
+
+    channel_->Send(MakeFrame(builder, id, build(builder)), 1000);
+
+    return id;
+  }
+
   // The next message that nobody asked for.
   Frame AwaitUnasked() {
     if (!unasked_.empty()) {
