@@ -55,29 +55,43 @@ void AppChannel::Push(Bytes frame) {
 }
 
 void AppChannel::Flush() {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard sending(sendMutex_);
 
-  FlushLocked();
-}
-
-void AppChannel::FlushLocked() {
-  while (!outbox_.empty()) {
-    switch (socket_.TrySend(outbox_.front().frame, sentOfFirst_)) {
+  while (const auto* first = First()) {
+    switch (socket_.TrySend(first->frame, sentOfFirst_)) {
       case ControlSocket::SendResult::Sent:
-        outboxBytes_ -= outbox_.front().untilSent == nullptr ? outbox_.front().frame.size() : 0;
-        outbox_.pop_front();
-        sentOfFirst_ = 0;
+        DropFirst();
         break;
       case ControlSocket::SendResult::Blocked:
         return;
       case ControlSocket::SendResult::Closed:
         // Nobody is there to read it; Receive() tells the main thread.
-        outbox_.clear();
-        outboxBytes_ = 0;
-        sentOfFirst_ = 0;
+        while (First() != nullptr) {
+          DropFirst();
+        }
         return;
     }
   }
+}
+
+// Stays where it is until DropFirst(), whatever is put behind it.
+const AppChannel::Unsent* AppChannel::First() const {
+  const std::lock_guard lock(mutex_);
+
+  return outbox_.empty() ? nullptr : &outbox_.front();
+}
+
+void AppChannel::DropFirst() {
+  Unsent dropped;
+
+  {
+    const std::lock_guard lock(mutex_);
+
+    dropped = std::move(outbox_.front());
+    outboxBytes_ -= dropped.untilSent == nullptr ? dropped.frame.size() : 0;
+    outbox_.pop_front();
+  }
+  sentOfFirst_ = 0;
 }
 
 void AppChannel::FlushFor(int ms) {

@@ -51,16 +51,21 @@ class AppChannel {
   };
 
   void Push(Bytes frame);
-  void FlushLocked();
+  const Unsent* First() const;
+  void DropFirst();
 
   ControlSocket socket_;
   Wakeup& wakeup_;
+
+  // Held while the socket takes bytes, by whoever removes from the outbox. The other one never is: to post something waits for no system
+  // call.
+  std::mutex sendMutex_;
+  size_t sentOfFirst_{0};
 
   mutable std::mutex mutex_;
   std::deque<Unsent> outbox_;
   // Without what its sender bounds by `untilSent`.
   size_t outboxBytes_{0};
-  size_t sentOfFirst_{0};
   uint64_t lostLogs_{0};
 };
 

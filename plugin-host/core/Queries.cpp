@@ -4,8 +4,14 @@
 
 namespace mph::host {
 
+using Mph::Control::QueryWhat;
+
+static_assert(MPH_QUERY_RTP_PARAMETERS == static_cast<int>(QueryWhat::RtpParameters) &&
+              MPH_QUERY_CONSUMERS == static_cast<int>(QueryWhat::Consumers) &&
+              MPH_QUERY_SENDER_REPORTS == static_cast<int>(QueryWhat::SenderReports) &&
+              MPH_QUERY_SCORES == static_cast<int>(QueryWhat::Scores) && MPH_QUERY_SCORES == static_cast<int>(QueryWhat::MAX));
+
 mph_result Queries::Ask(uint32_t router, mph_query what, uint32_t object, uint64_t call) {
-  // The numbers of both enums are the same (LayoutChecks.cpp).
   if (router == 0 || what < MPH_QUERY_RTP_PARAMETERS || what > MPH_QUERY_SCORES) {
     return MPH_INVALID;
   }
@@ -24,7 +30,7 @@ mph_result Queries::Ask(uint32_t router, mph_query what, uint32_t object, uint64
     }
 
     flatbuffers::FlatBufferBuilder builder;
-    const auto query = Mph::Control::CreateQuery(builder, served->ring, static_cast<Mph::Control::QueryWhat>(what), object);
+    const auto query = Mph::Control::CreateQuery(builder, served->ring, static_cast<QueryWhat>(what), object);
 
     // 0 is for messages that nobody answers.
     lastId_ = lastId_ + 1 != 0 ? lastId_ + 1 : 1;

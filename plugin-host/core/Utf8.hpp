@@ -8,7 +8,7 @@
 namespace mph::host {
 
 // As RFC 3629 has it: no overlong forms, no surrogates, nothing beyond U+10FFFF.
-inline bool IsUtf8(std::span<const uint8_t> bytes) {
+constexpr bool IsUtf8(std::span<const uint8_t> bytes) {
   const auto isTail = [&](size_t at, uint8_t from = 0x80, uint8_t to = 0xbf) {
     return at < bytes.size() && bytes[at] >= from && bytes[at] <= to;
   };

@@ -5,6 +5,7 @@
 #include "FakeWorker.hpp"
 #include "HostUnderTest.hpp"
 #include "PluginTalk.hpp"
+#include "Utf8.hpp"
 #include "Wait.hpp"
 #include "mph_plugin.h"
 
@@ -112,6 +113,57 @@ void WithoutAnInstance() {
   tap::ok(host.AskStats().envelope->body_as_HostStats() != nullptr, "and ignores notifications");
 }
 
+// Neither on_packets nor on_data.
+void WithoutRecords() {
+  HostUnderTest host;
+  FakeWorker worker(Worker);
+  FakeRing ring(0);
+
+  host.Load("no-packets");
+  worker.Meet(host);
+  worker.Serve(ring);
+  ring.WritePacket(1, 1);
+  worker.Publish(ring);
+  tap::ok(AwaitVerdicts(ring, 1)[0].verdict == Mph::Layout::Verdict::Accept && Ask(host, "echo", "1").text == "1" &&
+              Until([&] { return CounterOf(host.AskStats(), Worker, "ticks") > 0; }),
+          "a plugin without packets and data gets messages and ticks");
+
+  const auto stats = host.AskStats();
+
+  tap::ok(CounterOf(stats, Worker, "messages") == 1 && CounterOf(stats, Worker, "events") == 1, "and events");
+}
+
+// Of the first instance it is not known before a worker is connected.
+void WhichWorker() {
+  HostUnderTest host;
+  FakeWorker first(Worker);
+  FakeWorker second(Worker + 1);
+  FakeRing ring(0);
+  const auto askWorker = [&](uint32_t pid) { return TextOf(Request(host, pid, "worker", "{}").envelope->body_as_PluginReply()->body()); };
+
+  host.Load("caller");
+  for (auto* worker : {&first, &second}) {
+    worker->Meet(host);
+    worker->Serve(ring);
+    Require(Until([&] { return NumberIn(askWorker(worker->Pid()), "event") == worker->Pid(); }), "events name the worker");
+    ring.BeginEpoch();
+  }
+  tap::is(NumberIn(askWorker(Worker), "created"), uint64_t{0}, "the instance that is there before its worker is told so");
+  tap::is(NumberIn(askWorker(Worker + 1), "created"), uint64_t{Worker + 1}, "one that is made for a worker hears which it is");
+}
+
+bool IsText(std::string_view bytes) { return mph::host::IsUtf8({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}); }
+
+void WhatIsText() {
+  tap::ok(IsText("") && IsText("a\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xf0\x90\x80\x80\xf4\x8f\xbf\xbf"),
+          "the ends of all ranges of UTF-8 are text");
+  for (const std::string_view bytes :
+       {"\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xc3",
+        "\xe2\x82", "\xf0\x9f\x98", "\xc3\x28", "\xe2\x28\xa1", "\xe2\x82\x28"}) {
+    tap::ok(!IsText(bytes), "overlong, cut, beyond the last or a surrogate, it is none");
+  }
+}
+
 void Notifications() {
   HostUnderTest host;
   FakeWorker worker(Worker);
@@ -216,6 +268,9 @@ int main() {
 
   Requests();
   WithoutAnInstance();
+  WithoutRecords();
+  WhichWorker();
+  WhatIsText();
   Notifications();
   Posts();
   APluginThatDoesNotRead();
