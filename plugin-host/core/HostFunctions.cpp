@@ -12,8 +12,29 @@ namespace {
 // The plugin holds it as an opaque pointer and never looks into it.
 Instance& FromHandle(mph_instance* instance) { return *reinterpret_cast<Instance*>(instance); }
 
-mph_result HostVerdict(mph_instance* instance, uint32_t router, uint64_t ticket, mph_verdict verdict) {
-  return FromHandle(instance).GetLateVerdicts().Push({router, ticket, verdict});
+mph_result HostVerdict(mph_instance* handle, uint32_t router, uint64_t ticket, mph_verdict verdict) {
+  auto& instance = FromHandle(handle);
+
+  return instance.GetLateVerdicts().Verdict(router, ticket, verdict, instance.IsInHand());
+}
+
+mph_result HostReplace(mph_instance* handle, uint32_t router, uint64_t ticket, const void* payload, size_t length) {
+  auto& instance = FromHandle(handle);
+
+  return instance.GetLateVerdicts().Replace(router, ticket, payload, length, instance.IsInHand());
+}
+
+mph_result HostExtend(mph_instance* handle, uint32_t router, uint64_t ticket, uint32_t microseconds) {
+  auto& instance = FromHandle(handle);
+
+  return instance.GetLateVerdicts().Extend(router, ticket, microseconds, instance.IsInHand());
+}
+
+mph_result HostBypass(mph_instance* handle, uint32_t router, uint32_t attachment, uint32_t producer, uint32_t ssrc, mph_bypass_unit unit,
+                      uint32_t amount) {
+  auto& instance = FromHandle(handle);
+
+  return instance.GetLateVerdicts().Bypass(router, attachment, producer, ssrc, unit, amount, instance.IsInHand());
 }
 
 void HostLog(mph_instance* instance, mph_log_level level, const char* message) {
@@ -105,6 +126,9 @@ constexpr mph_host HostFunctions{
     .log = HostLog,
     .count = HostCount,
     .snapshot = HostSnapshot,
+    .replace = HostReplace,
+    .extend = HostExtend,
+    .bypass = HostBypass,
     .inject_rtp = HostInjectRtp,
     .inject_data = HostInjectData,
     .request_key_frame = HostRequestKeyFrame,

@@ -25,7 +25,7 @@ Instance::Instance(const PluginLibrary& library, Settings settings, std::shared_
       settings_(std::move(settings)),
       log_(settings_.log),
       report_(std::move(report)),
-      lateVerdicts_(wakeup),
+      lateVerdicts_(std::make_shared<LateVerdicts>(wakeup)),
       snapshots_(report_->pluginId, settings_.shard, settings_.toApp),
       app_(report_->pluginId, settings_.shard, settings_.toApp, postBudget),
       calls_(calls),
@@ -93,7 +93,15 @@ void Instance::Guard(const char* name, Callback callback) {
 }
 
 void Instance::OnPackets(const mph_batch& batch) {
+  isInHand_ = true;
   Guard("on_packets", [&] { plugin_.on_packets(self_, &batch); });
+  isInHand_ = false;
+}
+
+void Instance::OnData(const mph_data_batch& batch) {
+  isInHand_ = true;
+  Guard("on_data", [&] { plugin_.on_data(self_, &batch); });
+  isInHand_ = false;
 }
 
 void Instance::OnEvent(const mph_event& event) {

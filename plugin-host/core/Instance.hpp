@@ -65,9 +65,16 @@ class Instance {
 
   // A plugin without on_packets has every packet accepted. [instance thread]
   bool WantsPackets() const { return plugin_.on_packets != nullptr; }
+  bool WantsData() const { return MPH_HAS(mph_plugin, &plugin_, on_data) && plugin_.on_data != nullptr; }
+
+  // Whether it has packets in hand on the calling thread: what it says about them is looked for when its callback returns. [any]
+  bool IsInHand() const { return IsOwnThread() && isInHand_; }
 
   // [instance thread]
   void OnPackets(const mph_batch& batch);
+
+  // [instance thread]
+  void OnData(const mph_data_batch& batch);
 
   // [instance thread]
   void OnEvent(const mph_event& event);
@@ -100,7 +107,7 @@ class Instance {
   InstanceTallies& Tallies() { return report_->tallies; }
 
   // [instance thread]
-  LateVerdicts& GetLateVerdicts() { return lateVerdicts_; }
+  LateVerdicts& GetLateVerdicts() { return *lateVerdicts_; }
 
   // [any]
   SnapshotOutlet& GetSnapshots() { return snapshots_; }
@@ -123,12 +130,13 @@ class Instance {
   RateLimitedLog log_;
   const std::shared_ptr<InstanceReport> report_;
   const std::thread::id thread_{std::this_thread::get_id()};
-  LateVerdicts lateVerdicts_;
+  const std::shared_ptr<LateVerdicts> lateVerdicts_;
   SnapshotOutlet snapshots_;
   AppOutlet app_;
   WorkerCalls& calls_;
   CallNumbers callNumbers_;
   bool hasRestored_{false};
+  bool isInHand_{false};
   // What the plugin itself calls `self`.
   void* self_{nullptr};
 };

@@ -26,10 +26,11 @@ WorkerConnection::WorkerConnection(WorkerLinks links, uint32_t workerPid, Instan
       workerPid_(workerPid),
       instances_(instances),
       calls_(calls),
-      stats_(stats),
+      serving_(workerPid, instances, stats),
       ownLink_(links_.hostLink.Data()),
       rings_(shm::LinkReader(links_.workerLink.Data()), ownLink_, links_.workerDoorbell.Get(), stats) {
   instances_.ForEach([this](Instance& instance) { instance.SetWorker(workerPid_); });
+  serving_.sortLateVerdicts = [this] { return SortLateVerdicts(); };
   calls_.rings.Connect(this);
 }
 
@@ -53,7 +54,7 @@ void WorkerConnection::AddInstance(Instance& instance) {
   instance.SetWorker(workerPid_);
   rings_.ForEach([&](ServedRing& ring) {
     if (!ring.IsWarm()) {
-      Open(instance, ring.Router());
+      Open(instance, ring);
     }
     ring.AddInstance(instance);
   });
@@ -68,10 +69,10 @@ void WorkerConnection::RemoveInstance(Instance& instance) {
 }
 
 // A plugin's part in a router that is served from here on.
-void WorkerConnection::Open(Instance& instance, uint32_t router) {
+void WorkerConnection::Open(Instance& instance, ServedRing& ring) {
   instance.Restore(workerPid_);
-  instance.GetLateVerdicts().OpenRouter(router);
-  instance.GetSnapshots().Open(router);
+  instance.GetLateVerdicts().OpenRouter(ring.Router(), ring.Writer().MaxLength());
+  instance.GetSnapshots().Open(ring.Router());
 }
 
 void WorkerConnection::CloseRouter(uint32_t router) {
@@ -83,13 +84,21 @@ void WorkerConnection::CloseRouter(uint32_t router) {
 }
 
 WorkerConnection::ServeResult WorkerConnection::Serve() {
-  const auto result = rings_.Serve();
+  SortLateVerdicts();
+  MarkToldLate();
+
+  auto result = rings_.Serve();
 
   if (result == ServeResult::Corrupt) {
     throw Error(ErrorCode::Malformed, "a packet ring of the worker is corrupt");
   }
 
-  const bool hasRoom = WriteLateVerdicts();
+  // Also what was said in a callback that has just returned.
+  SortLateVerdicts();
+  if (MarkToldLate()) {
+    result = ServeResult::More;
+  }
+
   const bool hasWritten = calls_.rings.Write();
 
   SendQueries();
@@ -97,54 +106,52 @@ WorkerConnection::ServeResult WorkerConnection::Serve() {
   FinishStops();
 
   // Whoever waits for verdicts of a plugin looks as often as one who waits for room.
-  return result == ServeResult::Idle && (!hasRoom || !hasWritten || !stopping_.empty()) ? ServeResult::Stalled : result;
+  return result == ServeResult::Idle && (!hasWritten || !stopping_.empty()) ? ServeResult::Stalled : result;
 }
 
-// False: some wait for room in their ring.
-bool WorkerConnection::WriteLateVerdicts() {
-  instances_.ForEach([this](Instance& instance) {
+// What plugins have said outside of their batches, to the rings that it is about. True: there was something.
+bool WorkerConnection::SortLateVerdicts() {
+  bool hasAny = false;
+
+  instances_.ForEach([&](Instance& instance) {
     auto& handedOver = instance.GetLateVerdicts();
 
-    if (!handedOver.IsEmpty() && lateVerdicts_.size() < LateVerdicts::Capacity) {
-      handedOver.TakeInto(lateVerdicts_);
+    if (handedOver.IsEmpty()) {
+      return;
     }
+    hasAny = true;
+    handedOver.TakeInto(lateVerdicts_);
+    for (auto& late : lateVerdicts_) {
+      auto* const ring = FindServing(late.router);
+
+      if (ring == nullptr) {
+        instance.Tallies().lateForNobody.Add(1);
+        continue;
+      }
+      late.instance = &instance;
+      ring->Deliver(std::move(late));
+      if (toldLate_.empty() || toldLate_.back() != ring->Number()) {
+        toldLate_.push_back(ring->Number());
+      }
+    }
+    lateVerdicts_.clear();
   });
-  if (lateVerdicts_.empty()) {
-    return true;
-  }
 
-  // Rings are announced when the next verdict is for another one: a burst for one router wakes the worker once.
-  ServedRing* written = nullptr;
-  size_t kept = 0;
+  return hasAny;
+}
 
-  for (const auto& late : lateVerdicts_) {
-    auto* const ring = rings_.FindRouter(late.router);
+// Rings are looked at in the next turn; not before, since this one may go over them right now.
+bool WorkerConnection::MarkToldLate() {
+  const bool hasAny = !toldLate_.empty();
 
-    if (ring == nullptr) {
-      instances_.ForEach([](Instance& instance) { instance.Tallies().lateForNobody.Add(1); });
-      continue;
-    }
-    if (written != nullptr && written != ring) {
-      rings_.Announce(*written);
-    }
-    written = ring;
-    switch (ring->AnswerLate(late.ticket, late.verdict)) {
-      case ServedRing::AnswerResult::Ok:
-        break;
-      case ServedRing::AnswerResult::Full:
-        lateVerdicts_[kept++] = late;
-        break;
-      case ServedRing::AnswerResult::NotServing:
-        instances_.ForEach([](Instance& instance) { instance.Tallies().lateForNobody.Add(1); });
-        break;
+  for (const auto number : toldLate_) {
+    if (rings_.Has(number)) {
+      rings_.MarkReady(number);
     }
   }
-  lateVerdicts_.resize(kept);
-  if (written != nullptr) {
-    rings_.Announce(*written);
-  }
+  toldLate_.clear();
 
-  return kept == 0;
+  return hasAny;
 }
 
 void WorkerConnection::SendQueries() {
@@ -243,7 +250,6 @@ void WorkerConnection::Leave() {
 }
 
 void WorkerConnection::Close() {
-  WriteLateVerdicts();
   calls_.rings.Write();
   AnnounceWritten();
   for (const auto& ring : rings_.TakeAll()) {
@@ -316,7 +322,7 @@ std::unique_ptr<ServedRing> WorkerConnection::AcceptOffer(const Mph::Control::Ri
   }
 
   try {
-    auto ring = std::make_unique<ServedRing>(offer, std::move(fds[0]), std::move(fds[1]), ++lastRouter_, workerPid_, instances_, stats_);
+    auto ring = std::make_unique<ServedRing>(offer, std::move(fds[0]), std::move(fds[1]), ++lastRouter_, serving_);
 
     servedId_ = servedId;
 
@@ -339,7 +345,7 @@ void WorkerConnection::OnRingStart(const Mph::Control::RingStart& start) {
                                           (ring == nullptr ? "none that it has offered" : "served already"));
   }
   calls_.routers.Open(ring->Router(), {ring->Number(), ring->Writer().MaxLength()});
-  instances_.ForEach([&](Instance& instance) { Open(instance, ring->Router()); });
+  instances_.ForEach([&](Instance& instance) { Open(instance, *ring); });
   ring->Start(start);
   rings_.MarkReady(ring->Number());
 }

@@ -87,7 +87,8 @@ class WorkerConnection : private RingCalls::Rings {
   void StopRing(ServedRing& ring, ServedRing::StopAt where);
   void FinishStops();
   void FinishStop(ServedRing& ring);
-  bool WriteLateVerdicts();
+  bool SortLateVerdicts();
+  bool MarkToldLate();
   void SendQueries();
   void AnnounceWritten();
   void OnQueryAnswer(uint32_t id, const Mph::Control::QueryAnswer& answer);
@@ -95,7 +96,7 @@ class WorkerConnection : private RingCalls::Rings {
   RingCalls::ClaimResult Claim(uint32_t router, uint32_t length, uint8_t*& bytes) override;
   void Commit(uint32_t router) override;
   void OnLost(uint32_t router, uint64_t call) override;
-  void Open(Instance& instance, uint32_t router);
+  void Open(Instance& instance, ServedRing& ring);
   void CloseRouter(uint32_t router);
 
   WorkerLinks links_;
@@ -104,13 +105,15 @@ class WorkerConnection : private RingCalls::Rings {
   std::string servedId_;
   Instances& instances_;
   WorkerCalls& calls_;
-  ServingStats& stats_;
+  Serving serving_;
   shm::LinkWriter ownLink_;
   RingTable rings_;
   // A plugin never sees a router's number twice, or a verdict that comes very late could meet another router's ticket.
   uint32_t lastRouter_{0};
-  // Those that did not fit into their ring yet.
+  // Empty but while they are sorted.
   std::vector<LateVerdict> lateVerdicts_;
+  // Numbers of the rings that have got some in this turn.
+  std::vector<uint32_t> toldLate_;
   // Numbers of the rings in which plugins' calls were written that the worker was not shown yet.
   std::vector<uint32_t> written_;
   // Numbers of the rings that are to stop.
