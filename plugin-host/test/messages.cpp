@@ -182,9 +182,13 @@ void Notifications() {
             std::string("a notification comes, and so does a post, in order: ") + body);
   }
 
-  const auto stats = host.AskStats();
+  // A post may be read before it is counted.
+  tap::ok(Until([&] {
+            const auto stats = host.AskStats();
 
-  tap::ok(StatsOf(stats, Worker)->requests() == 3 && StatsOf(stats, Worker)->posts() == 3, "both are counted");
+            return StatsOf(stats, Worker)->requests() == 3 && StatsOf(stats, Worker)->posts() == 3;
+          }),
+          "both are counted");
 }
 
 void Posts() {
@@ -227,8 +231,8 @@ void Posts() {
       ++posted;
     }
   }
-  // What the socket has taken does not wait any more.
-  tap::ok(answer->result == MPH_FULL && answer->call >= 60 && answer->call < 100, "posts beyond 4 MiB are refused");
+  // What the socket has taken does not wait any more; the post before may not have been let go yet.
+  tap::ok(answer->result == MPH_FULL && answer->call >= 40 && answer->call < 100, "posts beyond 4 MiB are refused");
   tap::is(posted, answer->call, "what was not refused comes, and before the answer");
   tap::is(Call(host, Worker, "post", R"({"length":65536})").result, uint64_t{MPH_OK}, "with room there is more");
   AwaitMessage(host);
