@@ -153,6 +153,27 @@ class HostUnderTest {
     });
   }
 
+  // One of a group. Requires that it works.
+  void LoadMember(const std::string& id, const std::string& plugin, const std::string& config) {
+    const auto answer = TryLoadMember(id, plugin, config);
+
+    if (const auto* failure = answer.envelope->body_as_Failure()) {
+      tap::comment(ToString(failure->message()));
+    }
+    Require(answer.envelope->body_as_PluginLoaded() != nullptr, "the plugin is loaded");
+  }
+
+  Frame TryLoadMember(const std::string& id, const std::string& plugin, const std::string& config) {
+    return Ask([&](auto& builder) {
+      return Mph::Control::CreateLoadPlugin(builder, builder.CreateString(id), builder.CreateString(Plugin(plugin)),
+                                            builder.CreateString(config));
+    });
+  }
+
+  Frame Unload(const std::string& id) {
+    return Ask([&](auto& builder) { return Mph::Control::CreateUnloadPlugin(builder, builder.CreateString(id)); });
+  }
+
   // Sends ConnectWorker and does not wait: the worker of the test has to accept in the same thread.
   void StartConnecting(uint32_t workerPid, const std::string& socketPath) {
     flatbuffers::FlatBufferBuilder builder;
