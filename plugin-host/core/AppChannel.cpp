@@ -9,10 +9,12 @@ namespace mph::host {
 
 namespace {
 
-Bytes MakeLog(Mph::Control::LogLevel level, const std::string& message) {
+Bytes MakeLog(Mph::Control::LogLevel level, const std::string& message, const std::string& pluginId = {}) {
   flatbuffers::FlatBufferBuilder builder;
+  const auto text = builder.CreateString(message);
+  const auto id = pluginId.empty() ? flatbuffers::Offset<flatbuffers::String>() : builder.CreateString(pluginId);
 
-  return MakeFrame(builder, 0, Mph::Control::CreateLog(builder, level, builder.CreateString(message)));
+  return MakeFrame(builder, 0, Mph::Control::CreateLog(builder, level, text, id));
 }
 
 }  // namespace
@@ -30,7 +32,7 @@ void AppChannel::Post(Bytes frame, std::shared_ptr<const void> untilSent) {
   wakeup_.Ring();
 }
 
-void AppChannel::Log(Mph::Control::LogLevel level, const std::string& message) {
+void AppChannel::Log(Mph::Control::LogLevel level, const std::string& message, const std::string& pluginId) {
   {
     const std::lock_guard lock(mutex_);
 
@@ -42,7 +44,7 @@ void AppChannel::Log(Mph::Control::LogLevel level, const std::string& message) {
     if (const auto lost = std::exchange(lostLogs_, 0); lost > 0) {
       Push(MakeLog(Mph::Control::LogLevel::Warn, std::to_string(lost) + " log messages were lost, since the app did not read its channel"));
     }
-    Push(MakeLog(level, message));
+    Push(MakeLog(level, message, pluginId));
   }
   wakeup_.Ring();
 }
@@ -53,29 +55,43 @@ void AppChannel::Push(Bytes frame) {
 }
 
 void AppChannel::Flush() {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard sending(sendMutex_);
 
-  FlushLocked();
-}
-
-void AppChannel::FlushLocked() {
-  while (!outbox_.empty()) {
-    switch (socket_.TrySend(outbox_.front().frame, sentOfFirst_)) {
+  while (const auto* first = First()) {
+    switch (socket_.TrySend(first->frame, sentOfFirst_)) {
       case ControlSocket::SendResult::Sent:
-        outboxBytes_ -= outbox_.front().untilSent == nullptr ? outbox_.front().frame.size() : 0;
-        outbox_.pop_front();
-        sentOfFirst_ = 0;
+        DropFirst();
         break;
       case ControlSocket::SendResult::Blocked:
         return;
       case ControlSocket::SendResult::Closed:
         // Nobody is there to read it; Receive() tells the main thread.
-        outbox_.clear();
-        outboxBytes_ = 0;
-        sentOfFirst_ = 0;
+        while (First() != nullptr) {
+          DropFirst();
+        }
         return;
     }
   }
+}
+
+// Stays where it is until DropFirst(), whatever is put behind it.
+const AppChannel::Unsent* AppChannel::First() const {
+  const std::lock_guard lock(mutex_);
+
+  return outbox_.empty() ? nullptr : &outbox_.front();
+}
+
+void AppChannel::DropFirst() {
+  Unsent dropped;
+
+  {
+    const std::lock_guard lock(mutex_);
+
+    dropped = std::move(outbox_.front());
+    outboxBytes_ -= dropped.untilSent == nullptr ? dropped.frame.size() : 0;
+    outbox_.pop_front();
+  }
+  sentOfFirst_ = 0;
 }
 
 void AppChannel::FlushFor(int ms) {

@@ -26,8 +26,8 @@ class AppChannel {
   // Lets `untilSent` go when the frame is sent, or will never be. [any]
   void Post(Bytes frame, std::shared_ptr<const void> untilSent = nullptr);
 
-  // [any]
-  void Log(Mph::Control::LogLevel level, const std::string& message);
+  // `pluginId`: empty when the host itself says it. [any]
+  void Log(Mph::Control::LogLevel level, const std::string& message, const std::string& pluginId = {});
 
   // Sends what the socket takes now. [any]
   void Flush();
@@ -51,16 +51,21 @@ class AppChannel {
   };
 
   void Push(Bytes frame);
-  void FlushLocked();
+  const Unsent* First() const;
+  void DropFirst();
 
   ControlSocket socket_;
   Wakeup& wakeup_;
+
+  // Held while the socket takes bytes, by whoever removes from the outbox. The other one never is: to post something waits for no system
+  // call.
+  std::mutex sendMutex_;
+  size_t sentOfFirst_{0};
 
   mutable std::mutex mutex_;
   std::deque<Unsent> outbox_;
   // Without what its sender bounds by `untilSent`.
   size_t outboxBytes_{0};
-  size_t sentOfFirst_{0};
   uint64_t lostLogs_{0};
 };
 

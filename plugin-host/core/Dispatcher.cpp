@@ -2,12 +2,11 @@
 
 #include "AlternateStack.hpp"
 #include "Clock.hpp"
-#include "Instance.hpp"
-#include "Ticker.hpp"
 #include "WorkerWait.hpp"
 
 #include <poll.h>
 #include <pthread.h>
+#include <algorithm>
 #include <utility>
 
 namespace mph::host {
@@ -20,6 +19,8 @@ using ServeResult = ServedRing::ServeResult;
 constexpr uint32_t TurnsBetweenLooks = 32;
 // A worker does not ring when it has made room in a verdict ring, which hardly ever is full.
 constexpr int StalledMs = 1;
+// Of the app, before the rings are looked at again.
+constexpr int MessagesPerTurn = 16;
 // At most 15 characters.
 constexpr auto ThreadName = "mph-dispatch";
 
@@ -39,8 +40,12 @@ class CrashGuarded {
 
 }  // namespace
 
-Dispatcher::Dispatcher(const PluginLibrary& library, Settings settings, Listener& listener)
-    : library_(library), settings_(std::move(settings)), listener_(listener), thread_([this] { Run(); }) {}
+Dispatcher::Dispatcher(const std::vector<Plugin>& plugins, Settings settings, Listener& listener) : settings_(settings), listener_(listener) {
+  for (const auto& plugin : plugins) {
+    pluginOrders_.push_back(MakeLoadOrder(plugin));
+  }
+  thread_ = std::thread([this] { Run(); });
+}
 
 Dispatcher::~Dispatcher() {
   Stop();
@@ -52,6 +57,27 @@ void Dispatcher::Connect(const WorkerAddress& address) {
     const std::lock_guard lock(mutex_);
 
     order_ = address;
+  }
+  wakeup_.Ring();
+}
+
+Dispatcher::PluginOrder Dispatcher::MakeLoadOrder(const Plugin& plugin) {
+  return {plugin, reports_.emplace_back(std::make_shared<InstanceReport>(plugin.id))};
+}
+
+void Dispatcher::Load(const Plugin& plugin) { Order(MakeLoadOrder(plugin)); }
+
+void Dispatcher::Unload(const std::string& pluginId) {
+  std::erase_if(reports_, [&](const auto& report) { return report->pluginId == pluginId; });
+  Order({.plugin = {.id = pluginId}, .isUnload = true});
+}
+
+void Dispatcher::Order(PluginOrder order) {
+  {
+    const std::lock_guard lock(mutex_);
+
+    pluginOrders_.push_back(std::move(order));
+    hasPluginOrders_.store(true, std::memory_order_relaxed);
   }
   wakeup_.Ring();
 }
@@ -68,54 +94,137 @@ void Dispatcher::Run() {
   // As `top -H` shows it.
   pthread_setname_np(pthread_self(), ThreadName);
 
-  try {
-    Instance instance(
-        library_,
-        {
-            .shard = settings_.shard,
-            .config = settings_.config,
-            .memoryLimit = settings_.memoryLimit,
-            .log = [this](auto level, const auto& message) { listener_.OnLog(level, message); },
-            .snapshot = [this](auto snapshot, auto untilSent) { listener_.OnSnapshot(std::move(snapshot), std::move(untilSent)); },
-            .onFatal = [this](const auto& message) { listener_.OnFatal(message); },
-        },
-        counters_, wakeup_);
+  // The instances use it until they are destroyed.
+  WorkerCalls calls(wakeup_);
+  Instances instances;
 
+  calls_ = &calls;
+  instances_ = &instances;
+  workerPid_ = settings_.workerPid;
+  try {
+    for (const auto& order : std::exchange(pluginOrders_, {})) {
+      end.pluginId = order.plugin.id;
+      Create(order);
+    }
+    end.pluginId.clear();
     stage_ = Stage::Idle;
-    listener_.OnInstanceCreated(*this);
-    Live(instance);
+    instances.ForEach([this](Instance& instance) { listener_.OnInstanceCreated(*this, instance.PluginId()); });
+    Live();
   } catch (const Error& error) {
     end.code = error.Code();
     end.message = error.what();
   }
   end.stage = stage_;
+  instances.Clear();
+  RefuseMessages();
   listener_.OnEnded(*this, end);
 }
 
-void Dispatcher::Live(Instance& instance) {
-  Ticker ticker(instance);
+Instance& Dispatcher::Create(const PluginOrder& order) {
+  const auto& id = order.report->pluginId;
 
-  if (const auto address = AwaitOrder(ticker)) {
-    ServeWorker(*address, instance, ticker);
+  return instances_->Add(std::make_unique<Instance>(
+      *order.plugin.library,
+      Instance::Settings{
+          .index = instances_->FreeIndex(),
+          .shard = settings_.shard,
+          .workerPid = workerPid_,
+          .config = order.plugin.config,
+          .memoryLimit = order.plugin.memoryLimit,
+          .log = [this, id](auto level, const auto& message) { listener_.OnLog(id, level, message); },
+          .toApp = [this](auto frame, auto untilSent) { listener_.OnAppFrame(std::move(frame), std::move(untilSent)); },
+          .takeSnapshot = [this, id](uint32_t workerPid) { return listener_.TakeSnapshot(id, workerPid, settings_.shard); },
+          .onFatal = [this](const auto& message) { listener_.OnFatal(message); },
+      },
+      order.report, *calls_, listener_.PostedBytes(), wakeup_));
+}
+
+void Dispatcher::Live() {
+  if (const auto address = AwaitOrder()) {
+    ServeWorker(*address);
   }
 }
 
 // Nothing: told to stop instead.
-std::optional<WorkerAddress> Dispatcher::AwaitOrder(Ticker& ticker) {
+std::optional<WorkerAddress> Dispatcher::AwaitOrder() {
   while (!IsStopping()) {
+    FollowPluginOrders(nullptr);
     if (auto order = TakeOrder()) {
       return order;
     }
 
     pollfd wakeup{wakeup_.Fd(), POLLIN, 0};
 
-    if (poll(&wakeup, 1, ticker.MsUntilDue()) > 0) {
+    if (poll(&wakeup, 1, instances_->MsUntilDue()) > 0) {
       wakeup_.Reset();
     }
-    ticker.TickIfDue();
+    instances_->TickIfDue();
   }
 
   return std::nullopt;
+}
+
+void Dispatcher::FollowPluginOrders(WorkerConnection* connection) {
+  if (!hasPluginOrders_.load(std::memory_order_relaxed)) {
+    return;
+  }
+
+  std::vector<PluginOrder> orders;
+
+  {
+    const std::lock_guard lock(mutex_);
+
+    orders.swap(pluginOrders_);
+    hasPluginOrders_.store(false, std::memory_order_relaxed);
+  }
+  for (const auto& order : orders) {
+    if (order.isUnload) {
+      if (auto* const instance = instances_->Find(order.plugin.id)) {
+        if (connection != nullptr) {
+          connection->RemoveInstance(*instance);
+        }
+        instances_->Remove(*instance);
+      }
+      listener_.OnInstanceGone(*this, order.plugin.id);
+      continue;
+    }
+    try {
+      auto& instance = Create(order);
+
+      if (connection != nullptr) {
+        connection->AddInstance(instance);
+      }
+      listener_.OnInstanceCreated(*this, order.plugin.id);
+    } catch (const Error& error) {
+      listener_.OnInstanceFailed(*this, order.plugin.id, error);
+    }
+  }
+}
+
+void Dispatcher::DeliverMessages() {
+  for (int i = 0; i < MessagesPerTurn && inbox_.HasNext(); ++i) {
+    if (const auto frame = inbox_.TakeNext()) {
+      DeliverMessage(*frame);
+    }
+  }
+}
+
+void Dispatcher::DeliverMessage(const Frame& frame) {
+  const auto id = ToString(frame.envelope->body_as_PluginRequest()->pluginId());
+
+  if (auto* const instance = instances_->Find(id)) {
+    instance->OnMessage(frame);
+  } else if (frame.envelope->id() != 0) {
+    listener_.OnAppFrame(MakeFailedReply(frame.envelope->id(), "plugin " + id + " has ended here before the request came to it"), nullptr);
+  }
+}
+
+// Nothing is left that could answer.
+void Dispatcher::RefuseMessages() {
+  inbox_.Close();
+  while (const auto frame = inbox_.TakeNext()) {
+    DeliverMessage(*frame);
+  }
 }
 
 std::optional<WorkerAddress> Dispatcher::TakeOrder() {
@@ -124,19 +233,19 @@ std::optional<WorkerAddress> Dispatcher::TakeOrder() {
   return std::exchange(order_, std::nullopt);
 }
 
-void Dispatcher::ServeWorker(const WorkerAddress& address, Instance& instance, Ticker& ticker) {
+void Dispatcher::ServeWorker(const WorkerAddress& address) {
   stage_ = Stage::Connecting;
+  workerPid_ = address.pid;
 
-  WorkerConnection connection(ConnectToWorker(address, {wakeup_, [this] { return IsStopping(); }}), settings_.pluginId, instance, stats_,
-                              [&] { Restore(address, instance); });
+  WorkerConnection connection(ConnectToWorker(address, {wakeup_, [this] { return IsStopping(); }}), address.pid, *instances_, *calls_,
+                              stats_);
   const CrashGuarded guarded(listener_, connection.ControlFd());
 
-  instance.GetSnapshots().SetWorker(address.pid);
   stage_ = Stage::Serving;
   listener_.OnConnected(*this);
 
   try {
-    ServeUntilEnd(connection, ticker);
+    ServeUntilEnd(connection);
   } catch (const Error&) {
     connection.Close();
     throw;
@@ -144,14 +253,8 @@ void Dispatcher::ServeWorker(const WorkerAddress& address, Instance& instance, T
   connection.Close();
 }
 
-void Dispatcher::Restore(const WorkerAddress& address, Instance& instance) {
-  if (const auto snapshot = listener_.TakeSnapshot(address.pid, settings_.shard)) {
-    instance.OnRestore(*snapshot);
-  }
-}
-
 // Until the worker has hung up, or this host was told to stop and has answered what was published before.
-void Dispatcher::ServeUntilEnd(WorkerConnection& connection, Ticker& ticker) {
+void Dispatcher::ServeUntilEnd(WorkerConnection& connection) {
   ThreadPlacement placement(settings_.placement, connection.WorkerLink(), connection.OwnLink(), placementReport_);
   WorkerWait wait(connection, placement, wakeup_, isStopping_, stats_);
   // Offers may have come along with the Welcome.
@@ -167,10 +270,13 @@ void Dispatcher::ServeUntilEnd(WorkerConnection& connection, Ticker& ticker) {
       connection.Leave();
     }
 
-    const auto packetsBefore = stats_.packets.Read();
+    FollowPluginOrders(&connection);
+    DeliverMessages();
+
+    const auto packetsBefore = stats_.records.Read();
     const auto served = connection.Serve();
 
-    if (const auto packets = stats_.packets.Read() - packetsBefore; packets != 0) {
+    if (const auto packets = stats_.records.Read() - packetsBefore; packets != 0) {
       const auto began = std::exchange(now, MonotonicNs());
 
       placement.OnServed(packets, began, now, connection.TakeRingingNs());
@@ -179,15 +285,15 @@ void Dispatcher::ServeUntilEnd(WorkerConnection& connection, Ticker& ticker) {
     const bool isTimeToLook = ++turn % TurnsBetweenLooks == 0;
 
     mayHaveControl = isTimeToLook;
-    if (served != ServeResult::More && !connection.HasLeft()) {
-      const auto tickMs = ticker.MsUntilDue();
+    if (served != ServeResult::More && !connection.HasLeft() && !inbox_.HasNext()) {
+      const auto tickMs = instances_->MsUntilDue();
 
       mayHaveControl |= wait.Wait(now, served == ServeResult::Stalled && tickMs != 0 ? StalledMs : tickMs);
       now = MonotonicNs();
       placement.OnAwake(now);
     }
     if (served != ServeResult::More || isTimeToLook) {
-      ticker.TickIfDue();
+      instances_->TickIfDue();
     }
   }
 }

@@ -1,14 +1,19 @@
-// One thread, one plugin instance, at most one worker: everything that happens to an instance happens on its dispatcher's thread.
+// One thread, an instance of each plugin of this host, at most one worker: everything that happens to an instance happens on its
+// dispatcher's thread.
 #pragma once
 
-#include "Counters.hpp"
+#include "AppInbox.hpp"
 #include "Error.hpp"
+#include "InstanceReport.hpp"
+#include "Instances.hpp"
 #include "PlacementPolicy.hpp"
 #include "PluginLibrary.hpp"
+#include "PostBudget.hpp"
 #include "ServedRing.hpp"
 #include "ServingStats.hpp"
 #include "ThreadPlacement.hpp"
 #include "Wakeup.hpp"
+#include "WorkerCalls.hpp"
 #include "WorkerConnection.hpp"
 #include "WorkerHandshake.hpp"
 
@@ -19,14 +24,13 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace mph::host {
 
-class Ticker;
-
 class Dispatcher {
  public:
-  // CREATING (the instance) → IDLE → CONNECTING → SERVING → ended, from each of them.
+  // CREATING (its first instances) → IDLE → CONNECTING → SERVING → ended, from each of them.
   enum class Stage : uint8_t { Creating, Idle, Connecting, Serving };
 
   // How it ended.
@@ -35,23 +39,40 @@ class Dispatcher {
     // None: it was told to stop, or the worker hung up.
     Mph::Control::ErrorCode code{Mph::Control::ErrorCode::None};
     std::string message;
+    // Of the plugin that could not be created.
+    std::string pluginId;
+  };
+
+  // A plugin as the app has loaded it.
+  struct Plugin {
+    std::string id;
+    std::shared_ptr<const PluginLibrary> library;
+    std::string config;
+    // 0: none.
+    uint64_t memoryLimit{0};
   };
 
   // All of it: [instance thread].
   class Listener {
    public:
-    virtual void OnInstanceCreated(Dispatcher& dispatcher) = 0;
+    virtual void OnInstanceCreated(Dispatcher& dispatcher, const std::string& pluginId) = 0;
+    // Of a plugin that came later than the dispatcher; the others go on.
+    virtual void OnInstanceFailed(Dispatcher& dispatcher, const std::string& pluginId, const Error& error) = 0;
+    // After Unload().
+    virtual void OnInstanceGone(Dispatcher& dispatcher, const std::string& pluginId) = 0;
     virtual void OnConnected(Dispatcher& dispatcher) = 0;
-    // The last call; the instance is destroyed.
+    // The last call; the instances are destroyed.
     virtual void OnEnded(Dispatcher& dispatcher, const End& end) = 0;
     virtual void OnWorkerSocketOpened(int fd) = 0;
     virtual void OnWorkerSocketClosing(int fd) = 0;
     // [any]
-    virtual void OnLog(Mph::Control::LogLevel level, const std::string& message) = 0;
+    virtual void OnLog(const std::string& pluginId, Mph::Control::LogLevel level, const std::string& message) = 0;
+    // A frame for the app. [any]
+    virtual void OnAppFrame(Bytes frame, std::shared_ptr<const void> untilSent) = 0;
     // [any]
-    virtual void OnSnapshot(Bytes snapshot, std::shared_ptr<const void> untilSent) = 0;
+    virtual PostBudget& PostedBytes() = 0;
     // What the app has stored for this instance, which is taken once.
-    virtual std::optional<Bytes> TakeSnapshot(uint32_t workerPid, uint32_t shard) = 0;
+    virtual std::optional<Bytes> TakeSnapshot(const std::string& pluginId, uint32_t workerPid, uint32_t shard) = 0;
     // The plugin is in a state that nobody knows. Must not return.
     virtual void OnFatal(const std::string& message) = 0;
 
@@ -60,16 +81,14 @@ class Dispatcher {
   };
 
   struct Settings {
-    std::string pluginId;
-    std::string config;
     uint32_t shard{0};
-    // 0: none.
-    uint64_t memoryLimit{0};
+    // 0: not known yet.
+    uint32_t workerPid{0};
     PlacementSetting placement{PlacementSetting::Auto};
   };
 
-  // Starts the thread, which creates the instance. Library and listener outlive the dispatcher. [main]
-  Dispatcher(const PluginLibrary& library, Settings settings, Listener& listener);
+  // Starts the thread, which creates the instances; if one of them fails, it ends. The listener outlives the dispatcher. [main]
+  Dispatcher(const std::vector<Plugin>& plugins, Settings settings, Listener& listener);
 
   // Stops, and waits for the plugin's callbacks to return. [main]
   ~Dispatcher();
@@ -80,39 +99,70 @@ class Dispatcher {
   // The worker to serve, once. [main]
   void Connect(const WorkerAddress& address);
 
+  // One more plugin, which hears of what is there. [main]
+  void Load(const Plugin& plugin);
+
+  // Its instance is destroyed; what it owed is decided as if it had accepted. [main]
+  void Unload(const std::string& pluginId);
+
+  // The frame of a PluginRequest to one of its plugins; left as it is unless the result is Ok. [main]
+  [[nodiscard]] AppInbox::PutResult Deliver(Frame&& frame) { return inbox_.Put(std::move(frame)); }
+
   // Answers what the worker has published and waits a moment for what is pending, then ends. Does not wait for that. [main]
   void Stop();
 
   // [any]
   const ServingStats& Stats() const { return stats_; }
   const PlacementReport& Placed() const { return placementReport_; }
-  const Counters& PluginCounters() const { return counters_; }
   uint32_t Shard() const { return settings_.shard; }
 
+  // Of its instances, in the order in which they were loaded. [main]
+  const std::vector<std::shared_ptr<InstanceReport>>& Reports() const { return reports_; }
+
  private:
+  // A plugin that comes, or one that goes.
+  struct PluginOrder {
+    Plugin plugin;
+    std::shared_ptr<InstanceReport> report;
+    bool isUnload{false};
+  };
+
+  void Order(PluginOrder order);
+  PluginOrder MakeLoadOrder(const Plugin& plugin);
   void Run();
-  void Live(Instance& instance);
-  std::optional<WorkerAddress> AwaitOrder(Ticker& ticker);
-  void ServeWorker(const WorkerAddress& address, Instance& instance, Ticker& ticker);
-  void Restore(const WorkerAddress& address, Instance& instance);
-  void ServeUntilEnd(WorkerConnection& connection, Ticker& ticker);
+  Instance& Create(const PluginOrder& order);
+  void Live();
+  std::optional<WorkerAddress> AwaitOrder();
+  void ServeWorker(const WorkerAddress& address);
+  void ServeUntilEnd(WorkerConnection& connection);
   std::optional<WorkerAddress> TakeOrder();
+  void DeliverMessages();
+  void DeliverMessage(const Frame& frame);
+  void RefuseMessages();
+  // `connection`: nullptr while there is none.
+  void FollowPluginOrders(WorkerConnection* connection);
   bool IsStopping() const { return isStopping_.load(std::memory_order_relaxed); }
 
-  const PluginLibrary& library_;
   const Settings settings_;
   Listener& listener_;
 
   Wakeup wakeup_;
+  AppInbox inbox_{wakeup_};
   ServingStats stats_;
   PlacementReport placementReport_;
-  Counters counters_;
+  // [main]
+  std::vector<std::shared_ptr<InstanceReport>> reports_;
   // [instance thread]
   Stage stage_{Stage::Creating};
+  Instances* instances_{nullptr};
+  WorkerCalls* calls_{nullptr};
+  uint32_t workerPid_{0};
 
   std::mutex mutex_;
   std::optional<WorkerAddress> order_;
-  // Relaxed, always: the wakeup makes the thread look, and nothing is read on its account.
+  std::vector<PluginOrder> pluginOrders_;
+  // Relaxed, always, both: the wakeup makes the thread look, and nothing is read on their account.
+  std::atomic<bool> hasPluginOrders_{false};
   std::atomic<bool> isStopping_{false};
 
   // Last: it uses all of the above.

@@ -54,8 +54,12 @@ int Host::Run() {
 void Host::HandleRequests() {
   const auto received = app_.Socket().Receive();
 
-  while (const auto frame = app_.Socket().Next()) {
-    HandleRequest(*frame->envelope);
+  while (auto frame = app_.Socket().Next()) {
+    if (frame->envelope->body_type() == Mph::Control::Body::PluginRequest) {
+      HandlePluginRequest(std::move(*frame));
+    } else {
+      HandleRequest(*frame->envelope);
+    }
   }
   if (received == ControlSocket::ReceiveResult::Closed) {
     // No app, no host.
@@ -96,8 +100,16 @@ void Host::RunReports() {
   }
 }
 
-void Host::OnInstanceCreated(Dispatcher& dispatcher) {
-  Report([this, &dispatcher] { CreatedReport(dispatcher); });
+void Host::OnInstanceCreated(Dispatcher& dispatcher, const std::string& pluginId) {
+  Report([this, &dispatcher, pluginId] { CreatedReport(dispatcher, pluginId); });
+}
+
+void Host::OnInstanceFailed(Dispatcher&, const std::string& pluginId, const Error& error) {
+  Report([this, pluginId, error] { FailedReport(pluginId, error); });
+}
+
+void Host::OnInstanceGone(Dispatcher& dispatcher, const std::string& pluginId) {
+  Report([this, &dispatcher, pluginId] { GoneReport(dispatcher, pluginId); });
 }
 
 void Host::OnConnected(Dispatcher& dispatcher) {
@@ -116,11 +128,15 @@ void Host::OnWorkerSocketOpened(int fd) { process_.OnWorkerSocketOpened(fd); }
 
 void Host::OnWorkerSocketClosing(int fd) { process_.OnWorkerSocketClosing(fd); }
 
-void Host::OnLog(Mph::Control::LogLevel level, const std::string& message) { app_.Log(level, message); }
+void Host::OnLog(const std::string& pluginId, Mph::Control::LogLevel level, const std::string& message) {
+  app_.Log(level, message, pluginId);
+}
 
-void Host::OnSnapshot(Bytes snapshot, std::shared_ptr<const void> untilSent) { app_.Post(std::move(snapshot), std::move(untilSent)); }
+void Host::OnAppFrame(Bytes frame, std::shared_ptr<const void> untilSent) { app_.Post(std::move(frame), std::move(untilSent)); }
 
-std::optional<Bytes> Host::TakeSnapshot(uint32_t workerPid, uint32_t shard) { return snapshots_.Take(workerPid, shard); }
+std::optional<Bytes> Host::TakeSnapshot(const std::string& pluginId, uint32_t workerPid, uint32_t shard) {
+  return snapshots_.Take(pluginId, workerPid, shard);
+}
 
 void Host::OnFatal(const std::string& message) {
   // Workers first: they hold packets, while the app may take its time to read.

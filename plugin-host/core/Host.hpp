@@ -1,16 +1,19 @@
-// The host as the app sees it: loads a plugin, connects it to workers, tells how it fares. Lives on the process's main thread and hands
+// The host as the app sees it: loads plugins, connects them to workers, tells how they fare. Lives on the process's main thread and hands
 // all work with packets to dispatchers.
 #pragma once
 
 #include "AppChannel.hpp"
 #include "Dispatcher.hpp"
 #include "PluginLibrary.hpp"
+#include "PostBudget.hpp"
+#include "RateLimitedLog.hpp"
 #include "SnapshotStore.hpp"
 #include "Wakeup.hpp"
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -54,50 +57,80 @@ class Host : private Dispatcher::Listener {
     bool isStopping{false};
   };
 
+  // A plugin, and the request of the app that waits for it.
+  struct Plugin {
+    Dispatcher::Plugin settings;
+    uint32_t request{0};
+    // Has an instance, or had one: LoadPlugin was answered with PluginLoaded.
+    bool isLoaded{false};
+    bool isUnloading{false};
+    // Some dispatcher has made an instance of it.
+    bool wasCreated{false};
+    // Those that have not said yet what became of its instance.
+    std::vector<const Dispatcher*> awaited{};
+  };
+
   // Requests. [main]
   void HandleRequests();
   void HandleRequest(const Mph::Control::Envelope& envelope);
   void LoadPlugin(uint32_t request, const Mph::Control::LoadPlugin& message);
+  void UnloadPlugin(uint32_t request, const Mph::Control::UnloadPlugin& message);
   void ConnectWorker(uint32_t request, const Mph::Control::ConnectWorker& message);
   void DisconnectWorker(uint32_t request, const Mph::Control::DisconnectWorker& message);
   void StoreSnapshot(uint32_t request, const Mph::Control::StoreSnapshot& message);
+  void HandlePluginRequest(Frame frame);
+  void RefusePluginRequest(uint32_t request, Mph::Control::ErrorCode code, const std::string& message);
   void SendStats(uint32_t request);
   void StopAll();
 
   // What dispatchers report, on the main thread.
   void RunReports();
-  void CreatedReport(Dispatcher& dispatcher);
+  void CreatedReport(const Dispatcher& dispatcher, const std::string& pluginId);
+  void FailedReport(const std::string& pluginId, const Error& error);
+  void GoneReport(const Dispatcher& dispatcher, const std::string& pluginId);
   void ConnectedReport(Dispatcher& dispatcher);
   void EndedReport(Dispatcher& dispatcher, const Dispatcher::End& end);
-  Worker& StartWorker(uint32_t request);
+  Worker& StartWorker(uint32_t request, uint32_t workerPid = 0);
   Worker* Find(const Dispatcher& dispatcher);
   Worker* FindPid(uint32_t pid);
+  Plugin* FindPlugin(const std::string& id);
+  bool HasLoaded() const;
+  void Await(Plugin& plugin, const Dispatcher& dispatcher);
+  void FinishLoad(Plugin& plugin);
+  void FinishUnload(const Plugin& plugin);
+  void Forget(const std::string& pluginId);
+  void EndedForPlugins(const Dispatcher& dispatcher, const Dispatcher::End& end);
+  static flatbuffers::Offset<Mph::Control::InstanceStats> MakeStats(flatbuffers::FlatBufferBuilder& builder, const Worker& worker,
+                                                                    const InstanceReport& report);
   void Fail(uint32_t request, Mph::Control::ErrorCode code, const std::string& message);
 
   // Dispatcher::Listener: [instance thread] or [any].
-  void OnInstanceCreated(Dispatcher& dispatcher) override;
+  void OnInstanceCreated(Dispatcher& dispatcher, const std::string& pluginId) override;
+  void OnInstanceFailed(Dispatcher& dispatcher, const std::string& pluginId, const Error& error) override;
+  void OnInstanceGone(Dispatcher& dispatcher, const std::string& pluginId) override;
   void OnConnected(Dispatcher& dispatcher) override;
   void OnEnded(Dispatcher& dispatcher, const Dispatcher::End& end) override;
   void OnWorkerSocketOpened(int fd) override;
   void OnWorkerSocketClosing(int fd) override;
-  void OnLog(Mph::Control::LogLevel level, const std::string& message) override;
-  void OnSnapshot(Bytes snapshot, std::shared_ptr<const void> untilSent) override;
-  std::optional<Bytes> TakeSnapshot(uint32_t workerPid, uint32_t shard) override;
+  void OnLog(const std::string& pluginId, Mph::Control::LogLevel level, const std::string& message) override;
+  void OnAppFrame(Bytes frame, std::shared_ptr<const void> untilSent) override;
+  PostBudget& PostedBytes() override { return postBudget_; }
+  std::optional<Bytes> TakeSnapshot(const std::string& pluginId, uint32_t workerPid, uint32_t shard) override;
   void OnFatal(const std::string& message) override;
   void Report(std::function<void()> report);
 
   Process& process_;
   Wakeup wakeup_;
   AppChannel app_;
+  // Of the host itself, about what the app has sent.
+  RateLimitedLog log_{[this](auto level, const auto& message) { app_.Log(level, message); }};
+  PostBudget postBudget_;
 
-  std::string pluginId_;
-  std::string config_;
+  // In the order in which they were loaded.
+  std::list<Plugin> plugins_;
+  // Of the first plugin, since a thread runs all of them.
   PlacementSetting placement_{PlacementSetting::Auto};
-  uint64_t memoryLimit_{0};
   SnapshotStore snapshots_;
-  std::optional<PluginLibrary> library_;
-  // LoadPlugin was answered with PluginLoaded.
-  bool isLoaded_{false};
   bool isEnding_{false};
   // 0: dispatchers may take the time that they need.
   uint64_t exitDeadlineNs_{0};

@@ -44,6 +44,9 @@ void Host::HandleRequest(const Mph::Control::Envelope& envelope) {
     case Body::LoadPlugin:
       LoadPlugin(request, *envelope.body_as_LoadPlugin());
       break;
+    case Body::UnloadPlugin:
+      UnloadPlugin(request, *envelope.body_as_UnloadPlugin());
+      break;
     case Body::ConnectWorker:
       ConnectWorker(request, *envelope.body_as_ConnectWorker());
       break;
@@ -65,41 +68,103 @@ void Host::HandleRequest(const Mph::Control::Envelope& envelope) {
 }
 
 void Host::LoadPlugin(uint32_t request, const Mph::Control::LoadPlugin& message) {
-  if (library_) {
-    Fail(request, ErrorCode::Exists, "this host has loaded " + library_->File() + " already; start a host per plugin");
+  const auto id = ToString(message.pluginId());
+
+  if (const auto* const plugin = FindPlugin(id)) {
+    Fail(request, ErrorCode::Exists,
+         "this host has plugin " + id + " already, from " + plugin->settings.library->File() + "; give the other one an id of its own");
 
     return;
   }
+
+  std::shared_ptr<const PluginLibrary> library;
 
   try {
     // Code of the plugin's runs as it is loaded.
     process_.LimitMemory(message.memoryLimit());
-    library_.emplace(ToString(message.file()));
+    library = std::make_shared<const PluginLibrary>(ToString(message.file()));
   } catch (const Error& error) {
     Fail(request, error.Code(), error.what());
 
     return;
   }
-  pluginId_ = ToString(message.pluginId());
-  config_ = ToString(message.config());
-  if (config_.empty()) {
-    // JSON, in any case.
-    config_ = "{}";
-  }
-  placement_ = SettingOf(message.placement());
-  memoryLimit_ = message.memoryLimit();
 
-  // Whether it can be created is known here and not at the first worker, which then takes this instance.
-  try {
-    StartWorker(request);
-  } catch (const Error& error) {
-    library_.reset();
-    Fail(request, error.Code(), error.what());
+  auto config = ToString(message.config());
+
+  if (config.empty()) {
+    // JSON, in any case.
+    config = "{}";
   }
+  if (plugins_.empty()) {
+    placement_ = SettingOf(message.placement());
+  }
+
+  auto& plugin = plugins_.emplace_back(Plugin{{id, std::move(library), std::move(config), message.memoryLimit()}, request});
+
+  for (const auto& worker : workers_) {
+    worker.dispatcher->Load(plugin.settings);
+    Await(plugin, *worker.dispatcher);
+  }
+  FinishLoad(plugin);
+}
+
+// Whether it can be created is known here and not at the first worker, which then takes this instance.
+void Host::FinishLoad(Plugin& plugin) {
+  if (!plugin.awaited.empty() || plugin.isLoaded) {
+    return;
+  }
+  if (!plugin.wasCreated) {
+    if (isEnding_) {
+      return;
+    }
+    try {
+      Await(plugin, *StartWorker(0).dispatcher);
+    } catch (const Error& error) {
+      FailedReport(plugin.settings.id, error);
+    }
+
+    return;
+  }
+  plugin.isLoaded = true;
+
+  flatbuffers::FlatBufferBuilder builder;
+  const auto& descriptor = plugin.settings.library->Plugin();
+
+  app_.Post(MakeFrame(builder, std::exchange(plugin.request, 0),
+                      Mph::Control::CreatePluginLoaded(builder, builder.CreateString(descriptor.name),
+                                                       builder.CreateString(descriptor.version), descriptor.abi_version)));
+}
+
+void Host::UnloadPlugin(uint32_t request, const Mph::Control::UnloadPlugin& message) {
+  const auto id = ToString(message.pluginId());
+  auto* const plugin = FindPlugin(id);
+
+  if (plugin == nullptr || !plugin->isLoaded || plugin->isUnloading) {
+    Fail(request, ErrorCode::NotFound, "this host has no plugin " + id + ", or it is about to come or to go");
+
+    return;
+  }
+  plugin->isUnloading = true;
+  plugin->request = request;
+  for (const auto& worker : workers_) {
+    worker.dispatcher->Unload(id);
+    Await(*plugin, *worker.dispatcher);
+  }
+  FinishUnload(*plugin);
+}
+
+void Host::FinishUnload(const Plugin& plugin) {
+  if (!plugin.awaited.empty() || !plugin.isUnloading) {
+    return;
+  }
+  if (plugin.request != 0) {
+    app_.Post(MakeFrame<Mph::Control::Ok>(plugin.request));
+  }
+  Forget(plugin.settings.id);
 }
 
 void Host::ConnectWorker(uint32_t request, const Mph::Control::ConnectWorker& message) {
-  if (!isLoaded_) {
+  if (!HasLoaded()) {
     Fail(request, ErrorCode::NotFound, "this host has no plugin; send LoadPlugin first and wait for PluginLoaded");
 
     return;
@@ -117,7 +182,7 @@ void Host::ConnectWorker(uint32_t request, const Mph::Control::ConnectWorker& me
 
   try {
     auto* const idle = FindPid(0);
-    auto& worker = idle != nullptr ? *idle : StartWorker(request);
+    auto& worker = idle != nullptr ? *idle : StartWorker(request, message.workerPid());
 
     worker.request = request;
     worker.pid = message.workerPid();
@@ -155,7 +220,13 @@ void Host::StoreSnapshot(uint32_t request, const Mph::Control::StoreSnapshot& me
 
     return;
   }
-  snapshots_.Put(message.workerPid(), message.shard(), length == 0 ? Bytes() : Bytes(bytes->begin(), bytes->end()));
+
+  auto id = ToString(message.pluginId());
+
+  if (id.empty() && plugins_.size() == 1) {
+    id = plugins_.front().settings.id;
+  }
+  snapshots_.Put(id, message.workerPid(), message.shard(), length == 0 ? Bytes() : Bytes(bytes->begin(), bytes->end()));
   if (request != 0) {
     app_.Post(MakeFrame<Mph::Control::Ok>(request));
   }
@@ -166,38 +237,76 @@ void Host::SendStats(uint32_t request) {
   std::vector<flatbuffers::Offset<Mph::Control::InstanceStats>> instances;
 
   for (const auto& worker : workers_) {
-    const auto& stats = worker.dispatcher->Stats();
-    const auto placed = worker.dispatcher->Placed().Read();
-    auto values = worker.dispatcher->PluginCounters().Read();
-
-    // Names of the host's own: a plugin's have no dot by custom.
-    values.emplace_back("host.skipped", stats.skipped.Read());
-    values.emplace_back("host.invalidVerdicts", stats.invalidVerdicts.Read());
-    values.emplace_back("host.lateForNobody", stats.lateForNobody.Read());
-    values.emplace_back("host.verdictRingFull", stats.verdictRingFull.Read());
-
-    std::vector<flatbuffers::Offset<Mph::Control::Counter>> counters;
-
-    for (const auto& [name, value] : values) {
-      counters.push_back(Mph::Control::CreateCounter(builder, builder.CreateString(name), value));
+    for (const auto& report : worker.dispatcher->Reports()) {
+      instances.push_back(MakeStats(builder, worker, *report));
     }
-    instances.push_back(Mph::Control::CreateInstanceStats(
-        builder, worker.pid, worker.dispatcher->Shard(), stats.packets.Read(), stats.batches.Read(), stats.verdicts.Read(),
-        stats.events.Read(), stats.doorbellsRung.Read(), builder.CreateVector(counters),
-        !placed.isPlaced                ? Placement::None
-        : placed.place == Place::Shared ? Placement::Shared
-                                        : Placement::Isolated,
-        builder.CreateString(placed.reason), placed.moves, placed.cpu, stats.sleeps.Read(), stats.spins.Read()));
   }
   app_.Post(MakeFrame(builder, request, Mph::Control::CreateHostStats(builder, builder.CreateVector(instances))));
 }
 
-Host::Worker& Host::StartWorker(uint32_t request) {
+flatbuffers::Offset<Mph::Control::InstanceStats> Host::MakeStats(flatbuffers::FlatBufferBuilder& builder, const Worker& worker,
+                                                                 const InstanceReport& report) {
+  const auto& stats = worker.dispatcher->Stats();
+  const auto& tallies = report.tallies;
+  const auto placed = worker.dispatcher->Placed().Read();
+  auto values = report.counters.Read();
+
+  // Names of the host's own: a plugin's have no dot by custom.
+  values.emplace_back("host.skipped", stats.skipped.Read());
+  values.emplace_back("host.invalidVerdicts", tallies.invalidVerdicts.Read());
+  values.emplace_back("host.lateForNobody", tallies.lateForNobody.Read());
+  values.emplace_back("host.verdictRingFull", stats.verdictRingFull.Read());
+
+  std::vector<flatbuffers::Offset<Mph::Control::Counter>> counters;
+
+  for (const auto& [name, value] : values) {
+    counters.push_back(Mph::Control::CreateCounter(builder, builder.CreateString(name), value));
+  }
+
+  const auto countersOffset = builder.CreateVector(counters);
+  const auto reason = builder.CreateString(placed.reason);
+  const auto pluginId = builder.CreateString(report.pluginId);
+  Mph::Control::InstanceStatsBuilder table(builder);
+
+  table.add_workerPid(worker.pid);
+  table.add_shard(worker.dispatcher->Shard());
+  table.add_packets(tallies.packets.Read());
+  table.add_messages(tallies.messages.Read());
+  // Relaxed, all: nothing is read on their account.
+  table.add_injections(report.injections.load(std::memory_order_relaxed));
+  table.add_requests(report.requests.load(std::memory_order_relaxed));
+  table.add_posts(report.posts.load(std::memory_order_relaxed));
+  table.add_batches(tallies.batches.Read());
+  table.add_verdicts(tallies.verdicts.Read());
+  table.add_events(tallies.events.Read());
+  table.add_doorbellsRung(stats.doorbellsRung.Read());
+  table.add_counters(countersOffset);
+  table.add_placement(!placed.isPlaced                ? Placement::None
+                      : placed.place == Place::Shared ? Placement::Shared
+                                                      : Placement::Isolated);
+  table.add_placementReason(reason);
+  table.add_placementMoves(placed.moves);
+  table.add_cpu(placed.cpu);
+  table.add_sleeps(stats.sleeps.Read());
+  table.add_spins(stats.spins.Read());
+  table.add_pluginId(pluginId);
+
+  return table.Finish();
+}
+
+Host::Worker& Host::StartWorker(uint32_t request, uint32_t workerPid) {
   Dispatcher::Listener& listener = *this;
 
   try {
-    auto dispatcher =
-        std::make_unique<Dispatcher>(*library_, Dispatcher::Settings{pluginId_, config_, 0, memoryLimit_, placement_}, listener);
+    std::vector<Dispatcher::Plugin> plugins;
+
+    for (const auto& plugin : plugins_) {
+      if (!plugin.isUnloading) {
+        plugins.push_back(plugin.settings);
+      }
+    }
+
+    auto dispatcher = std::make_unique<Dispatcher>(plugins, Dispatcher::Settings{0, workerPid, placement_}, listener);
 
     return workers_.emplace_back(Worker{.dispatcher = std::move(dispatcher), .request = request});
   } catch (const std::system_error& error) {
@@ -218,20 +327,54 @@ Host::Worker* Host::FindPid(uint32_t pid) {
   return found == workers_.end() ? nullptr : &*found;
 }
 
-void Host::CreatedReport(Dispatcher& dispatcher) {
-  auto* const worker = Find(dispatcher);
+Host::Plugin* Host::FindPlugin(const std::string& id) {
+  const auto found = std::ranges::find_if(plugins_, [&](const auto& plugin) { return plugin.settings.id == id; });
+
+  return found == plugins_.end() ? nullptr : &*found;
+}
+
+bool Host::HasLoaded() const { return std::ranges::any_of(plugins_, &Plugin::isLoaded); }
+
+void Host::Await(Plugin& plugin, const Dispatcher& dispatcher) { plugin.awaited.push_back(&dispatcher); }
+
+void Host::Forget(const std::string& pluginId) {
+  snapshots_.Forget(pluginId);
+  std::erase_if(plugins_, [&](const auto& plugin) { return plugin.settings.id == pluginId; });
+}
+
+void Host::CreatedReport(const Dispatcher& dispatcher, const std::string& pluginId) {
+  auto* const plugin = FindPlugin(pluginId);
 
   // Instances of further workers are announced by their connection.
-  if (worker == nullptr || std::exchange(isLoaded_, true)) {
+  if (plugin == nullptr || plugin->isUnloading) {
     return;
   }
+  plugin->wasCreated = true;
+  std::erase(plugin->awaited, &dispatcher);
+  FinishLoad(*plugin);
+}
 
-  flatbuffers::FlatBufferBuilder builder;
-  const auto& plugin = library_->Plugin();
+// What cannot run for one worker runs for none; another try may have a better config.
+void Host::FailedReport(const std::string& pluginId, const Error& error) {
+  auto* const plugin = FindPlugin(pluginId);
 
-  app_.Post(MakeFrame(builder, std::exchange(worker->request, 0),
-                      Mph::Control::CreatePluginLoaded(builder, builder.CreateString(plugin.name), builder.CreateString(plugin.version),
-                                                       plugin.abi_version)));
+  if (plugin == nullptr) {
+    return;
+  }
+  for (const auto& worker : workers_) {
+    worker.dispatcher->Unload(pluginId);
+  }
+  if (plugin->request != 0) {
+    Fail(plugin->request, error.Code(), error.what());
+  }
+  Forget(pluginId);
+}
+
+void Host::GoneReport(const Dispatcher& dispatcher, const std::string& pluginId) {
+  if (auto* const plugin = FindPlugin(pluginId); plugin != nullptr && plugin->isUnloading) {
+    std::erase(plugin->awaited, &dispatcher);
+    FinishUnload(*plugin);
+  }
 }
 
 void Host::ConnectedReport(Dispatcher& dispatcher) {
@@ -258,14 +401,14 @@ void Host::EndedReport(Dispatcher& dispatcher, const Dispatcher::End& end) {
 
   if (end.stage == Dispatcher::Stage::Serving) {
     // One that came after the start is of no use to anyone.
-    snapshots_.Take(pid, worker->dispatcher->Shard());
+    snapshots_.Forget(pid);
   }
-  workers_.erase(workers_.begin() + (worker - workers_.data()));
 
-  if (!isLoaded_) {
-    // Another try may have a better config.
-    library_.reset();
-  }
+  const auto ended = std::move(worker->dispatcher);
+
+  workers_.erase(workers_.begin() + (worker - workers_.data()));
+  EndedForPlugins(*ended, end);
+
   if (isStopping) {
     if (request != 0) {
       app_.Post(MakeFrame<Mph::Control::Ok>(request));
@@ -276,6 +419,27 @@ void Host::EndedReport(Dispatcher& dispatcher, const Dispatcher::End& end) {
     flatbuffers::FlatBufferBuilder builder;
 
     app_.Post(MakeFrame(builder, 0, Mph::Control::CreateWorkerLost(builder, pid, builder.CreateString(end.message))));
+  }
+}
+
+void Host::EndedForPlugins(const Dispatcher& dispatcher, const Dispatcher::End& end) {
+  std::vector<std::string> ids;
+
+  for (auto& plugin : plugins_) {
+    if (std::erase(plugin.awaited, &dispatcher) > 0) {
+      ids.push_back(plugin.settings.id);
+    }
+  }
+  for (const auto& id : ids) {
+    auto& plugin = *FindPlugin(id);
+
+    if (plugin.isUnloading) {
+      FinishUnload(plugin);
+    } else if (end.stage == Dispatcher::Stage::Creating && end.pluginId == id) {
+      FailedReport(id, Error(end.code, end.message));
+    } else {
+      FinishLoad(plugin);
+    }
   }
 }
 

@@ -2,10 +2,12 @@
 
 #include "Clock.hpp"
 #include "Error.hpp"
+#include "HostFunctions.hpp"
 
 #include <array>
 #include <exception>
 #include <new>
+#include <utility>
 
 namespace mph::host {
 
@@ -15,45 +17,20 @@ using Mph::Control::ErrorCode;
 
 constexpr size_t ErrorTextSize = 1024;
 
-// The plugin holds it as an opaque pointer and never looks into it.
-Instance& FromHandle(mph_instance* instance) { return *reinterpret_cast<Instance*>(instance); }
-
-// What a plugin calls through mph_host. [any]
-
-mph_result HostVerdict(mph_instance* instance, uint32_t router, uint64_t ticket, mph_verdict verdict) {
-  return FromHandle(instance).GetLateVerdicts().Push({router, ticket, verdict});
-}
-
-void HostLog(mph_instance* instance, mph_log_level level, const char* message) {
-  FromHandle(instance).Log(level, message == nullptr ? "" : message);
-}
-
-void HostCount(mph_instance* instance, const char* name, uint64_t add) {
-  FromHandle(instance).GetCounters().Add(name == nullptr ? "" : name, add);
-}
-
-mph_result HostSnapshot(mph_instance* instance, const void* bytes, size_t length) {
-  return FromHandle(instance).GetSnapshots().Send(bytes, length);
-}
-
-constexpr mph_host HostFunctions{
-    .size = sizeof(mph_host),
-    .abi_version = MPH_ABI_VERSION,
-    .verdict = HostVerdict,
-    .log = HostLog,
-    .count = HostCount,
-    .snapshot = HostSnapshot,
-};
-
 }  // namespace
 
-Instance::Instance(const PluginLibrary& library, Settings settings, Counters& counters, Wakeup& wakeup)
+Instance::Instance(const PluginLibrary& library, Settings settings, std::shared_ptr<InstanceReport> report, WorkerCalls& calls,
+                   PostBudget& postBudget, Wakeup& wakeup)
     : plugin_(library.Plugin()),
       settings_(std::move(settings)),
       log_(settings_.log),
-      counters_(counters),
-      lateVerdicts_(wakeup),
-      snapshots_(settings_.shard, settings_.snapshot) {
+      report_(std::move(report)),
+      lateVerdicts_(std::make_shared<LateVerdicts>(wakeup)),
+      snapshots_(report_->pluginId, settings_.shard, settings_.toApp),
+      app_(report_->pluginId, settings_.shard, settings_.toApp, postBudget),
+      calls_(calls),
+      callNumbers_(static_cast<uint8_t>(settings_.index)) {
+  SetWorker(settings_.workerPid);
   Create();
 }
 
@@ -63,6 +40,7 @@ void Instance::Create() {
       .shard = settings_.shard,
       .config = settings_.config.c_str(),
       .config_length = settings_.config.size(),
+      .worker_pid = settings_.workerPid,
   };
   const auto fail = [this](const std::string& reason) {
     return Error(ErrorCode::PluginCreate,
@@ -115,7 +93,15 @@ void Instance::Guard(const char* name, Callback callback) {
 }
 
 void Instance::OnPackets(const mph_batch& batch) {
+  isInHand_ = true;
   Guard("on_packets", [&] { plugin_.on_packets(self_, &batch); });
+  isInHand_ = false;
+}
+
+void Instance::OnData(const mph_data_batch& batch) {
+  isInHand_ = true;
+  Guard("on_data", [&] { plugin_.on_data(self_, &batch); });
+  isInHand_ = false;
 }
 
 void Instance::OnEvent(const mph_event& event) {
@@ -128,10 +114,58 @@ void Instance::OnTick(uint64_t nowNs) {
   Guard("on_tick", [&] { plugin_.on_tick(self_, nowNs); });
 }
 
-void Instance::OnRestore(const Bytes& snapshot) {
+void Instance::OnMessage(const Frame& frame) {
+  const auto& request = *frame.envelope->body_as_PluginRequest();
+  const auto id = frame.envelope->id();
+
+  report_->requests.fetch_add(1, std::memory_order_relaxed);
+  if (id != 0) {
+    app_.OpenRequest(id);
+  }
+  if (!MPH_HAS(mph_plugin, &plugin_, on_message) || plugin_.on_message == nullptr) {
+    app_.Fail(id, "plugin " + PluginId() + " takes no messages: it has no on_message");
+
+    return;
+  }
+
+  const mph_message message{
+      .size = sizeof(mph_message),
+      .binary = static_cast<uint8_t>(request.binary() ? 1 : 0),
+      .request = id,
+      .method = request.method()->c_str(),
+      .body = request.body() == nullptr ? nullptr : request.body()->data(),
+      .length = request.body() == nullptr ? 0 : request.body()->size(),
+  };
+
+  Guard("on_message", [&] { plugin_.on_message(self_, &message); });
+}
+
+void Instance::OnAnswer(uint32_t router, uint64_t call, mph_result result, const char* json) {
+  if (!callNumbers_.Has(call) || !MPH_HAS(mph_plugin, &plugin_, on_answer) || plugin_.on_answer == nullptr) {
+    return;
+  }
+
+  const mph_answer answer{
+      .size = sizeof(mph_answer), .router = router, .call = call, .result = static_cast<uint32_t>(result), .json = json};
+
+  Guard("on_answer", [&] { plugin_.on_answer(self_, &answer); });
+}
+
+void Instance::SetWorker(uint32_t pid) {
+  snapshots_.SetWorker(pid);
+  app_.SetWorker(pid);
+}
+
+void Instance::Restore(uint32_t workerPid) {
+  if (std::exchange(hasRestored_, true)) {
+    return;
+  }
+
+  const auto snapshot = settings_.takeSnapshot(workerPid);
+
   // A descriptor from before there were snapshots is shorter.
-  if (MPH_HAS(mph_plugin, &plugin_, on_restore) && plugin_.on_restore != nullptr) {
-    Guard("on_restore", [&] { plugin_.on_restore(self_, snapshot.data(), snapshot.size()); });
+  if (snapshot && MPH_HAS(mph_plugin, &plugin_, on_restore) && plugin_.on_restore != nullptr) {
+    Guard("on_restore", [&] { plugin_.on_restore(self_, snapshot->data(), snapshot->size()); });
   }
 }
 

@@ -1,17 +1,26 @@
 // One instance of a plugin, and the only place that calls into the plugin's code: the last step of a packet's way out.
 #pragma once
 
-#include "Counters.hpp"
+#include "AppOutlet.hpp"
+#include "CallNumbers.hpp"
+#include "ControlSocket.hpp"
+#include "InstanceReport.hpp"
 #include "LateVerdicts.hpp"
 #include "Messages.hpp"
 #include "PluginLibrary.hpp"
+#include "PostBudget.hpp"
 #include "RateLimitedLog.hpp"
 #include "SnapshotOutlet.hpp"
+#include "WorkerCalls.hpp"
 #include "mph_plugin.h"
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <thread>
 
 namespace mph::host {
 
@@ -20,20 +29,28 @@ namespace mph::host {
 class Instance {
  public:
   struct Settings {
+    // Among the instances of its thread.
+    uint32_t index{0};
     uint32_t shard{0};
+    // 0: not known yet.
+    uint32_t workerPid{0};
     // JSON text.
     std::string config;
     // Bytes, 0: none. For what is said when it is reached.
     uint64_t memoryLimit{0};
     RateLimitedLog::Sink log;
-    SnapshotOutlet::Sink snapshot;
+    // Frames of all kinds. Must be callable from any thread, and must not wait for the app.
+    AppOutlet::Sink toApp;
+    // What the app has stored for this instance.
+    std::function<std::optional<Bytes>(uint32_t workerPid)> takeSnapshot;
     // Must not return.
     std::function<void(const std::string& message)> onFatal;
   };
 
   // Calls create. Throws Error PluginCreate with the plugin's own reason. `wakeup` is rung for the instance's thread when a late verdict
-  // was handed over. [instance thread]
-  Instance(const PluginLibrary& library, Settings settings, Counters& counters, Wakeup& wakeup);
+  // was handed over. `calls` is of the thread, `postBudget` of the process. [instance thread]
+  Instance(const PluginLibrary& library, Settings settings, std::shared_ptr<InstanceReport> report, WorkerCalls& calls,
+           PostBudget& postBudget, Wakeup& wakeup);
 
   // Calls destroy. [instance thread]
   ~Instance();
@@ -41,11 +58,23 @@ class Instance {
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
 
+  // [any]
+  const std::string& PluginId() const { return report_->pluginId; }
+  uint32_t Index() const { return settings_.index; }
+  bool IsOwnThread() const { return std::this_thread::get_id() == thread_; }
+
   // A plugin without on_packets has every packet accepted. [instance thread]
   bool WantsPackets() const { return plugin_.on_packets != nullptr; }
+  bool WantsData() const { return MPH_HAS(mph_plugin, &plugin_, on_data) && plugin_.on_data != nullptr; }
+
+  // Whether it has packets in hand on the calling thread: what it says about them is looked for when its callback returns. [any]
+  bool IsInHand() const { return IsOwnThread() && isInHand_; }
 
   // [instance thread]
   void OnPackets(const mph_batch& batch);
+
+  // [instance thread]
+  void OnData(const mph_data_batch& batch);
 
   // [instance thread]
   void OnEvent(const mph_event& event);
@@ -53,8 +82,17 @@ class Instance {
   // [instance thread]
   void OnTick(uint64_t nowNs);
 
-  // What another host's instance has left behind. [instance thread]
-  void OnRestore(const Bytes& snapshot);
+  // A PluginRequest whose method is there. [instance thread]
+  void OnMessage(const Frame& frame);
+
+  // Does nothing if this instance has not made the call. `json`: see mph_answer. [instance thread]
+  void OnAnswer(uint32_t router, uint64_t call, mph_result result, const char* json);
+
+  // Whom it is about to serve. [instance thread]
+  void SetWorker(uint32_t pid);
+
+  // What another host's instance has left behind, if anything; before the first event, and only once. [instance thread]
+  void Restore(uint32_t workerPid);
 
   // 0: the plugin wants no ticks. [any]
   uint32_t TickIntervalMs() const { return plugin_.on_tick == nullptr ? 0 : plugin_.tick_interval_ms; }
@@ -63,13 +101,23 @@ class Instance {
   void Log(mph_log_level level, std::string_view message);
 
   // [any]
-  Counters& GetCounters() { return counters_; }
+  Counters& GetCounters() { return report_->counters; }
 
   // [instance thread]
-  LateVerdicts& GetLateVerdicts() { return lateVerdicts_; }
+  InstanceTallies& Tallies() { return report_->tallies; }
+
+  // [instance thread]
+  LateVerdicts& GetLateVerdicts() { return *lateVerdicts_; }
 
   // [any]
   SnapshotOutlet& GetSnapshots() { return snapshots_; }
+  AppOutlet& GetApp() { return app_; }
+  WorkerCalls& GetCalls() { return calls_; }
+  CallNumbers& GetCallNumbers() { return callNumbers_; }
+
+  // What mph_host was asked to do, if it did. Relaxed, both: nothing is read on their account. [any]
+  void CountInjection(mph_result result) { report_->injections.fetch_add(result == MPH_OK ? 1 : 0, std::memory_order_relaxed); }
+  void CountPost(mph_result result) { report_->posts.fetch_add(result == MPH_OK ? 1 : 0, std::memory_order_relaxed); }
 
  private:
   void Create();
@@ -80,9 +128,15 @@ class Instance {
   const mph_plugin& plugin_;
   const Settings settings_;
   RateLimitedLog log_;
-  Counters& counters_;
-  LateVerdicts lateVerdicts_;
+  const std::shared_ptr<InstanceReport> report_;
+  const std::thread::id thread_{std::this_thread::get_id()};
+  const std::shared_ptr<LateVerdicts> lateVerdicts_;
   SnapshotOutlet snapshots_;
+  AppOutlet app_;
+  WorkerCalls& calls_;
+  CallNumbers callNumbers_;
+  bool hasRestored_{false};
+  bool isInHand_{false};
   // What the plugin itself calls `self`.
   void* self_{nullptr};
 };

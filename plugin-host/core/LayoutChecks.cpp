@@ -60,10 +60,40 @@ MPH_SAME_FIELD(audio_level, audioLevel_);
 MPH_SAME_FIELD(reserved0, reserved0_);
 MPH_SAME_FIELD(members, members_);
 
+#define MPH_SAME_DATA_FIELD(field, member)                                                                                          \
+  static_assert(offsetof(mph_data, field) == offsetof(DataRecord, member) && sizeof(mph_data::field) == sizeof(DataRecord::member), \
+                "mph_data." #field " is not DataRecord." #member)
+
+#define MPH_SAME_BEGINNING(field)                                                                                                     \
+  static_assert(offsetof(mph_data, field) == offsetof(mph_packet, field) && sizeof(mph_data::field) == sizeof(mph_packet::field), \
+                "mph_data." #field " is not where it is in mph_packet")
+
+static_assert(sizeof(mph_data) == sizeof(DataRecord) && alignof(mph_data) == alignof(DataRecord));
+
+MPH_SAME_BEGINNING(record_length);
+MPH_SAME_BEGINNING(record_type);
+MPH_SAME_BEGINNING(record_flags);
+MPH_SAME_BEGINNING(bytes_offset);
+static_assert(offsetof(DataRecord, header_) == offsetof(PacketRecord, header_));
+
+MPH_SAME_DATA_FIELD(ticket, ticket_);
+MPH_SAME_DATA_FIELD(received_at_ns, receivedAtNs_);
+MPH_SAME_DATA_FIELD(deadline_ns, deadlineNs_);
+MPH_SAME_DATA_FIELD(data_producer, dataProducer_);
+MPH_SAME_DATA_FIELD(run, attachment_);
+MPH_SAME_DATA_FIELD(ppid, ppid_);
+MPH_SAME_DATA_FIELD(full_length, fullLength_);
+MPH_SAME_DATA_FIELD(copied_length, copiedLength_);
+MPH_SAME_DATA_FIELD(subchannel_count, subchannelCount_);
+MPH_SAME_DATA_FIELD(members, members_);
+MPH_SAME_DATA_FIELD(required_subchannel, requiredSubchannel_);
+MPH_SAME_DATA_FIELD(ignored_subchannel, ignoredSubchannel_);
+
 #define MPH_SAME_NUMBER(ours, theirs) static_assert(ours == static_cast<std::underlying_type_t<decltype(theirs)>>(theirs))
 
 MPH_SAME_NUMBER(MPH_AUDIO, MediaKind::Audio);
 MPH_SAME_NUMBER(MPH_VIDEO, MediaKind::Video);
+MPH_SAME_NUMBER(MPH_DATA, MediaKind::Data);
 MPH_SAME_NUMBER(MPH_CODEC_UNKNOWN, Codec::Unknown);
 MPH_SAME_NUMBER(MPH_CODEC_OPUS, Codec::Opus);
 MPH_SAME_NUMBER(MPH_CODEC_MULTIOPUS, Codec::MultiOpus);
@@ -82,6 +112,10 @@ MPH_SAME_NUMBER(MPH_PACKET_VOICE, PacketFlag::Voice);
 MPH_SAME_NUMBER(MPH_RECORD_REDELIVERED, RecordFlag::Redelivered);
 MPH_SAME_NUMBER(MPH_ACCEPT, Verdict::Accept);
 MPH_SAME_NUMBER(MPH_DROP, Verdict::Drop);
+MPH_SAME_NUMBER(MPH_TAKE, Verdict::Take);
+MPH_SAME_NUMBER(MPH_BYPASS_FOREVER, BypassUnit::Forever);
+MPH_SAME_NUMBER(MPH_BYPASS_PACKETS, BypassUnit::Packets);
+MPH_SAME_NUMBER(MPH_BYPASS_MS, BypassUnit::Milliseconds);
 MPH_SAME_NUMBER(MPH_LOG_DEBUG, Mph::Control::LogLevel::Debug);
 MPH_SAME_NUMBER(MPH_LOG_INFO, Mph::Control::LogLevel::Info);
 MPH_SAME_NUMBER(MPH_LOG_WARN, Mph::Control::LogLevel::Warn);

@@ -2,7 +2,6 @@
 
 #include "Messages.hpp"
 
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -13,12 +12,18 @@ using Mph::Control::EventType;
 
 namespace {
 
+constexpr std::array<ObjectKind, ObjectKinds> InOrderOfCreation{ObjectKind::Attachment,   ObjectKind::Transport, ObjectKind::Producer,
+                                                                ObjectKind::DataProducer, ObjectKind::Consumer,  ObjectKind::DataConsumer};
+constexpr std::array<ObjectKind, ObjectKinds> InOrderOfClosing{ObjectKind::Consumer,     ObjectKind::DataConsumer, ObjectKind::Producer,
+                                                               ObjectKind::DataProducer, ObjectKind::Transport,    ObjectKind::Attachment};
+
 const char* ToText(const flatbuffers::String* text) { return text == nullptr ? nullptr : text->c_str(); }
 
 }  // namespace
 
-RouterEvents::RouterEvents(Instance& instance, uint32_t router, std::string routerId, uint64_t nowNs)
-    : instance_(instance), router_(router), routerId_(std::move(routerId)) {
+RouterEvents::RouterEvents(Instance& instance, uint32_t router, std::string routerId, uint64_t nowNs, uint32_t workerPid,
+                           std::string member)
+    : instance_(instance), router_(router), routerId_(std::move(routerId)), workerPid_(workerPid), member_(std::move(member)) {
   instance_.OnEvent(Make(MPH_EVENT_ROUTER_OPENED, nowNs));
 }
 
@@ -26,190 +31,198 @@ bool RouterEvents::Deliver(const Event& event, uint64_t atNs) {
   if (!isOpen_) {
     return false;
   }
+  if (event.type() == EventType::RouterClosed) {
+    Close(atNs);
 
-  switch (event.type()) {
-    case EventType::RouterClosed:
-      Close(atNs);
-      return true;
-    case EventType::ProducerCreated:
-      return AddProducer(event, atNs);
-    case EventType::ProducerClosed:
-      CloseProducer(event.producer(), atNs);
-      return true;
-    case EventType::ProducerPaused:
-      return PauseProducer(event, atNs, true);
-    case EventType::ProducerResumed:
-      return PauseProducer(event, atNs, false);
-    case EventType::AttachmentAdded:
-      return AddAttachment(event, atNs);
-    case EventType::AttachmentRemoved:
-      RemoveAttachment(event.attachment(), atNs);
-      return true;
-    default:
-      break;
+    return true;
   }
 
+  const auto about = ObjectEventOf(event.type());
+
   // A newer worker may know more; the plugin's header does not.
+  if (!about) {
+    return false;
+  }
+
+  const auto number = NumberOf(about->kind, event);
+
+  switch (about->change) {
+    case ObjectChange::Created:
+      return Create(about->kind, event, atNs);
+    case ObjectChange::Closed:
+      return CloseOne(about->kind, number, atNs);
+    case ObjectChange::Paused:
+      return Pause(about->kind, number, true, atNs);
+    case ObjectChange::Resumed:
+      return Pause(about->kind, number, false, atNs);
+  }
+
   return false;
 }
 
 uint64_t RouterEvents::Follow(const flatbuffers::Vector<flatbuffers::Offset<Event>>* state, uint64_t atNs) {
-  std::set<uint32_t> producers;
-  std::set<uint32_t> attachments;
-  std::vector<const Event*> events;
+  std::array<std::vector<const Event*>, ObjectKinds> events;
+  RouterNumbers there;
 
   if (!isOpen_) {
     return 0;
   }
-  if (state != nullptr) {
-    events.assign(state->begin(), state->end());
-  }
-  for (const auto* event : events) {
-    if (event->type() == EventType::ProducerCreated) {
-      producers.insert(event->producer());
-    } else if (event->type() == EventType::AttachmentAdded) {
-      attachments.insert(event->attachment());
+  for (flatbuffers::uoffset_t i = 0; state != nullptr && i < state->size(); ++i) {
+    const auto* event = state->Get(i);
+    const auto about = ObjectEventOf(event->type());
+
+    if (about && about->change == ObjectChange::Created) {
+      events[static_cast<size_t>(about->kind)].push_back(event);
+      there.Add(about->kind, NumberOf(about->kind, *event));
     }
   }
 
-  auto told = CloseMissing(producers, attachments, atNs);
+  auto told = CloseMissing(there, atNs);
 
-  for (const auto* event : events) {
-    const bool isKnown = event->type() == EventType::ProducerCreated && producers_.contains(event->producer());
-    const bool isTold = isKnown ? PauseProducer(*event, atNs, event->paused()) : Deliver(*event, atNs);
-
-    told += isTold ? 1 : 0;
+  for (const auto kind : InOrderOfCreation) {
+    for (const auto* event : events[static_cast<size_t>(kind)]) {
+      told += FollowOne(kind, *event, atNs);
+    }
   }
 
   return told;
 }
 
 // What has gone while this host did not read the ring.
-uint64_t RouterEvents::CloseMissing(const std::set<uint32_t>& producers, const std::set<uint32_t>& attachments, uint64_t atNs) {
-  std::vector<uint32_t> closed;
-  std::vector<uint32_t> removed;
+uint64_t RouterEvents::CloseMissing(const RouterNumbers& there, uint64_t atNs) {
+  uint64_t told = 0;
 
-  for (const auto& [number, producer] : producers_) {
-    if (!producers.contains(number)) {
-      closed.push_back(number);
+  for (const auto kind : InOrderOfClosing) {
+    std::vector<uint32_t> gone;
+
+    for (const auto& [number, object] : objects_.Of(kind)) {
+      if (!there.Has(kind, number)) {
+        gone.push_back(number);
+      }
     }
-  }
-  for (const auto& [number, id] : attachments_) {
-    if (!attachments.contains(number)) {
-      removed.push_back(number);
+    for (const auto number : gone) {
+      CloseOne(kind, number, atNs);
     }
-  }
-  for (const auto number : closed) {
-    CloseProducer(number, atNs);
-  }
-  for (const auto number : removed) {
-    RemoveAttachment(number, atNs);
+    told += gone.size();
   }
 
-  return closed.size() + removed.size();
+  return told;
+}
+
+uint64_t RouterEvents::FollowOne(ObjectKind kind, const Event& event, uint64_t atNs) {
+  const auto number = NumberOf(kind, event);
+  const bool isKnown = objects_.Of(kind).contains(number);
+  const bool isTold = isKnown ? Pause(kind, number, event.paused(), atNs) : Create(kind, event, atNs);
+
+  return isTold ? 1 : 0;
 }
 
 void RouterEvents::Close(uint64_t nowNs) {
   if (!std::exchange(isOpen_, false)) {
     return;
   }
-  while (!producers_.empty()) {
-    CloseProducer(producers_.begin()->first, nowNs);
-  }
-  while (!attachments_.empty()) {
-    RemoveAttachment(attachments_.begin()->first, nowNs);
-  }
+  CloseMissing({}, nowNs);
   instance_.OnEvent(Make(MPH_EVENT_ROUTER_CLOSED, nowNs));
 }
 
-bool RouterEvents::AddProducer(const Event& event, uint64_t atNs) {
-  const bool isNew = producers_.try_emplace(event.producer(), Producer{ToString(event.producerId()), event.kind(), event.paused()}).second;
+// An attachment of another plugin in this host.
+bool RouterEvents::IsOthers(const Event& event) const {
+  return event.type() == EventType::AttachmentAdded && event.member() != nullptr && !member_.empty() &&
+         event.member()->string_view() != member_;
+}
+
+bool RouterEvents::Create(ObjectKind kind, const Event& event, uint64_t atNs) {
+  if (IsOthers(event)) {
+    return false;
+  }
+
+  const auto number = NumberOf(kind, event);
+  const auto [known, isNew] = objects_.Of(kind).try_emplace(number, kind, event);
 
   if (!isNew) {
     return false;
   }
 
-  mph_event told = Make(MPH_EVENT_PRODUCER_CREATED, atNs);
+  auto told = MakeOf(kind, ObjectChange::Created, number, atNs);
 
-  told.producer = event.producer();
-  told.producer_id = ToText(event.producerId());
-  told.kind = static_cast<uint8_t>(event.kind());
+  known->second.Describe(kind, told);
   told.mime_type = ToText(event.mimeType());
   told.clock_rate = event.clockRate();
-  told.paused = event.paused();
+  told.parameters = ToText(event.parameters());
   if (event.ssrcs() != nullptr) {
     told.ssrcs = event.ssrcs()->data();
     told.ssrc_count = static_cast<uint16_t>(event.ssrcs()->size());
   }
+  if (kind == ObjectKind::Attachment) {
+    told.context = ToText(event.context());
+    // Neither an observer's packets nor diverted ones wait for a verdict.
+    told.observe = event.mode() != Mph::Control::Mode::Filter;
+    told.producer = event.producer();
+    told.producer_id = ToText(event.producerId());
+  }
   instance_.OnEvent(told);
 
   return true;
 }
 
-bool RouterEvents::PauseProducer(const Event& event, uint64_t atNs, bool paused) {
-  const auto known = producers_.find(event.producer());
+bool RouterEvents::Pause(ObjectKind kind, uint32_t number, bool paused, uint64_t atNs) {
+  auto& table = objects_.Of(kind);
+  const auto known = table.find(number);
 
   // The state at a start may be ahead of the records that follow it.
-  if (known == producers_.end() || known->second.paused == paused) {
+  if (known == table.end() || known->second.paused == paused) {
     return false;
   }
   known->second.paused = paused;
 
-  mph_event told = Make(paused ? MPH_EVENT_PRODUCER_PAUSED : MPH_EVENT_PRODUCER_RESUMED, atNs);
+  auto told = MakeOf(kind, paused ? ObjectChange::Paused : ObjectChange::Resumed, number, atNs);
 
-  told.producer = event.producer();
-  told.producer_id = known->second.id.c_str();
-  told.kind = static_cast<uint8_t>(known->second.kind);
-  told.paused = paused;
+  known->second.Describe(kind, told);
   instance_.OnEvent(told);
 
   return true;
 }
 
-void RouterEvents::CloseProducer(uint32_t number, uint64_t atNs) {
-  // Taken out first: its strings live until the plugin was told. One that is not known is reported all the same, since packets
-  // of it may have been seen.
-  const auto known = producers_.extract(number);
-  mph_event told = Make(MPH_EVENT_PRODUCER_CLOSED, atNs);
+bool RouterEvents::CloseOne(ObjectKind kind, uint32_t number, uint64_t atNs) {
+  // Taken out first: its strings live until the plugin was told.
+  const auto known = objects_.Of(kind).extract(number);
 
-  told.producer = number;
-  if (!known.empty()) {
-    told.producer_id = known.mapped().id.c_str();
-    told.kind = static_cast<uint8_t>(known.mapped().kind);
-    told.paused = known.mapped().paused;
-  }
-  instance_.OnEvent(told);
-}
-
-bool RouterEvents::AddAttachment(const Event& event, uint64_t atNs) {
-  const bool isNew = attachments_.try_emplace(event.attachment(), ToString(event.attachmentId())).second;
-
-  if (!isNew) {
+  // A producer that is not known is reported all the same, since packets of it may have been seen.
+  if (known.empty() && kind != ObjectKind::Producer && kind != ObjectKind::DataProducer) {
     return false;
   }
 
-  mph_event told = Make(MPH_EVENT_ATTACHMENT_ADDED, atNs);
+  auto told = MakeOf(kind, ObjectChange::Closed, number, atNs);
 
-  told.attachment = event.attachment();
-  told.attachment_id = ToText(event.attachmentId());
-  told.context = ToText(event.context());
-  told.observe = event.mode() == Mph::Control::Mode::Observe;
-  told.producer = event.producer();
-  told.producer_id = ToText(event.producerId());
+  if (!known.empty()) {
+    known.mapped().Describe(kind, told);
+  }
   instance_.OnEvent(told);
 
   return true;
 }
 
-void RouterEvents::RemoveAttachment(uint32_t number, uint64_t atNs) {
-  const auto known = attachments_.extract(number);
-  mph_event told = Make(MPH_EVENT_ATTACHMENT_REMOVED, atNs);
+mph_event RouterEvents::MakeOf(ObjectKind kind, ObjectChange change, uint32_t number, uint64_t atNs) const {
+  auto told = Make(ToldAs(kind, change), atNs);
 
-  told.attachment = number;
-  if (!known.empty()) {
-    told.attachment_id = known.mapped().c_str();
+  switch (kind) {
+    case ObjectKind::Attachment:
+      told.attachment = number;
+      break;
+    case ObjectKind::Transport:
+      told.transport = number;
+      break;
+    case ObjectKind::Producer:
+    case ObjectKind::DataProducer:
+      told.producer = number;
+      break;
+    case ObjectKind::Consumer:
+    case ObjectKind::DataConsumer:
+      told.consumer = number;
+      break;
   }
-  instance_.OnEvent(told);
+
+  return told;
 }
 
 mph_event RouterEvents::Make(mph_event_type type, uint64_t atNs) const {
@@ -220,6 +233,7 @@ mph_event RouterEvents::Make(mph_event_type type, uint64_t atNs) const {
   told.at_ns = atNs;
   told.router = router_;
   told.router_id = routerId_.c_str();
+  told.worker_pid = workerPid_;
 
   return told;
 }

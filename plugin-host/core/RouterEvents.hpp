@@ -3,11 +3,10 @@
 #pragma once
 
 #include "Instance.hpp"
+#include "RouterObjects.hpp"
 #include "mph/fbs/control.h"
 
 #include <cstdint>
-#include <map>
-#include <set>
 #include <string>
 
 namespace mph::host {
@@ -15,8 +14,9 @@ namespace mph::host {
 // [instance thread]
 class RouterEvents {
  public:
-  // `router` is the number in mph_batch.router. Tells the plugin that the router is open.
-  RouterEvents(Instance& instance, uint32_t router, std::string routerId, uint64_t nowNs);
+  // `router` is the number in mph_batch.router, `member` the plugin whose attachments are told of; empty: there is no other. Tells the
+  // plugin that the router is open.
+  RouterEvents(Instance& instance, uint32_t router, std::string routerId, uint64_t nowNs, uint32_t workerPid = 0, std::string member = {});
 
   // What the worker reports, in order. Returns whether the plugin was told, which it is not of what it knows already.
   bool Deliver(const Mph::Control::Event& event, uint64_t atNs);
@@ -29,27 +29,22 @@ class RouterEvents {
   void Close(uint64_t nowNs);
 
  private:
-  struct Producer {
-    std::string id;
-    Mph::Layout::MediaKind kind;
-    bool paused;
-  };
-
-  uint64_t CloseMissing(const std::set<uint32_t>& producers, const std::set<uint32_t>& attachments, uint64_t atNs);
-  bool AddProducer(const Mph::Control::Event& event, uint64_t atNs);
-  bool PauseProducer(const Mph::Control::Event& event, uint64_t atNs, bool paused);
-  void CloseProducer(uint32_t number, uint64_t atNs);
-  bool AddAttachment(const Mph::Control::Event& event, uint64_t atNs);
-  void RemoveAttachment(uint32_t number, uint64_t atNs);
+  uint64_t CloseMissing(const RouterNumbers& there, uint64_t atNs);
+  uint64_t FollowOne(ObjectKind kind, const Mph::Control::Event& event, uint64_t atNs);
+  bool IsOthers(const Mph::Control::Event& event) const;
+  bool Create(ObjectKind kind, const Mph::Control::Event& event, uint64_t atNs);
+  bool Pause(ObjectKind kind, uint32_t number, bool paused, uint64_t atNs);
+  bool CloseOne(ObjectKind kind, uint32_t number, uint64_t atNs);
   mph_event Make(mph_event_type type, uint64_t atNs) const;
+  mph_event MakeOf(ObjectKind kind, ObjectChange change, uint32_t number, uint64_t atNs) const;
 
   Instance& instance_;
   const uint32_t router_;
   const std::string routerId_;
+  const uint32_t workerPid_;
+  const std::string member_;
   bool isOpen_{true};
-  // Ordered, so that a close happens in the order of creation.
-  std::map<uint32_t, Producer> producers_;
-  std::map<uint32_t, std::string> attachments_;
+  RouterObjects objects_;
 };
 
 }  // namespace mph::host

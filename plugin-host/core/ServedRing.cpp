@@ -4,9 +4,10 @@
 #include "Error.hpp"
 #include "InHand.hpp"
 #include "Messages.hpp"
+#include "RingCalls.hpp"
 
 #include <algorithm>
-#include <cstring>
+#include <bit>
 #include <limits>
 #include <mph/shm/AtomicAt.hpp>
 #include <string>
@@ -17,29 +18,54 @@ namespace mph::host {
 using Mph::Layout::PacketSegmentOffset;
 using Mph::Layout::RecordType;
 using Mph::Layout::SegmentKind;
-using Mph::Layout::VerdictSegmentOffset;
 using PeekResult = shm::RingConsumer::PeekResult;
 
 ServedRing::ServedRing(const Mph::Control::RingOffer& offer, shm::UniqueFd packetFd, shm::UniqueFd verdictFd, uint32_t router,
-                       Instance& instance, ServingStats& stats)
+                       Serving& serving)
     : number_(offer.ring()),
       router_(router),
-      routerId_(ToString(offer.routerId())),
-      instance_(instance),
-      stats_(stats),
+      serving_(serving),
       packetSegment_(shm::Segment::Open(std::move(packetFd), SegmentKind::Packet, offer.packetRingSize(), shm::Access::ReadOnly)),
-      verdictSegment_(shm::Segment::Open(std::move(verdictFd), SegmentKind::Verdict, offer.verdictRingSize(), shm::Access::ReadWrite)),
-      packetRing_(packetSegment_.Data() + static_cast<size_t>(PacketSegmentOffset::Ring), offer.packetRingSize(),
-                  shm::AtomicAt<uint64_t>(std::as_const(packetSegment_).Data(), PacketSegmentOffset::ProducerCursor)),
-      verdictRing_(verdictSegment_.Data() + static_cast<size_t>(VerdictSegmentOffset::Ring), offer.verdictRingSize(),
-                   shm::AtomicAt<uint64_t>(verdictSegment_.Data(), VerdictSegmentOffset::ProducerCursor)),
-      packetProducerCursor_(shm::AtomicAt<uint64_t>(packetSegment_.Data(), PacketSegmentOffset::ProducerCursor)),
-      verdictConsumerCursor_(shm::AtomicAt<uint64_t>(packetSegment_.Data(), PacketSegmentOffset::VerdictConsumerCursor)),
-      packetConsumerCursor_(shm::AtomicAt<uint64_t>(verdictSegment_.Data(), VerdictSegmentOffset::PacketConsumerCursor)),
-      nowServing_(shm::AtomicAt<uint64_t>(verdictSegment_.Data(), VerdictSegmentOffset::NowServing)) {
-  // Mappings do not need them, and a host of many routers would run out.
+      packetProducerCursor_(shm::AtomicAt<uint64_t>(std::as_const(packetSegment_).Data(), PacketSegmentOffset::ProducerCursor)),
+      packetRing_(packetSegment_.Data() + static_cast<size_t>(PacketSegmentOffset::Ring), offer.packetRingSize(), packetProducerCursor_),
+      writer_(std::move(verdictFd), offer.verdictRingSize(),
+              shm::AtomicAt<uint64_t>(std::as_const(packetSegment_).Data(), PacketSegmentOffset::VerdictConsumerCursor)),
+      packetConsumerCursor_(writer_.PacketConsumerCursor()),
+      nowServing_(writer_.NowServing()),
+      plugins_(serving.instances, router, ToString(offer.routerId()), serving.workerPid),
+      runs_(serving.instances),
+      outbox_(writer_),
+      ring_{router, runs_, pending_, outbox_} {
+  // The mapping does not need it, and a host of many routers would run out.
   packetSegment_.CloseFd();
-  verdictSegment_.CloseFd();
+}
+
+void ServedRing::AddInstance(Instance& instance) {
+  runs_.Add();
+  plugins_.Add(instance, MonotonicNs());
+}
+
+void ServedRing::RemoveInstance(const Instance& instance) {
+  std::vector<uint64_t> owed;
+
+  pending_.EraseIf([&](const RecordInHand& record) {
+    if (runs_.MemberOf(record) == &instance) {
+      owed.push_back(record.ticket);
+    }
+
+    return false;
+  });
+  for (auto i = lateAt_; i < late_.size(); ++i) {
+    if (late_[i].instance == &instance) {
+      late_[i].instance = nullptr;
+    }
+  }
+  runs_.Remove(instance);
+  for (const auto ticket : owed) {
+    GoOn(pending_.Take(ticket));
+  }
+  WalkResumed();
+  plugins_.Remove(instance, MonotonicNs());
 }
 
 void ServedRing::Start(const Mph::Control::RingStart& start) {
@@ -57,16 +83,14 @@ void ServedRing::Start(const Mph::Control::RingStart& start) {
   released_ = start.startPosition();
   oldestLiveTicket_ = start.oldestLiveTicket();
   carefulUntil_ = start.carefulUntil();
-  pending_ = 0;
+  pending_.Clear();
   phase_ = Phase::Serving;
 
   // From here on the cursor is one of this ring: a new segment begins with zeros, an old one with where this host had stopped.
   packetRing_.Release(packetConsumerCursor_);
 
-  if (!events_) {
-    events_.emplace(instance_, router_, routerId_, MonotonicNs());
-  }
-  stats_.events.Add(events_->Follow(start.state(), MonotonicNs()));
+  runs_.Follow(start.state());
+  plugins_.Follow(start.state(), MonotonicNs());
 }
 
 void ServedRing::Stop(StopAt where) {
@@ -77,19 +101,20 @@ void ServedRing::Stop(StopAt where) {
 }
 
 bool ServedRing::TryFinishStop(uint64_t nowNs) {
-  const bool isStalled = count_ > 0;
+  const bool isStalled = !outbox_.IsEmpty();
 
   if (stopDeadlineNs_ == 0 || (HasMoreToRead() && !isStalled)) {
     stopDeadlineNs_ = nowNs + StopPatienceNs;
   }
-  if ((HasMoreToRead() || isStalled || pending_ > 0) && nowNs < stopDeadlineNs_) {
+  pending_.Expire(nowNs);
+  if ((HasMoreToRead() || isStalled || !pending_.IsEmpty()) && nowNs < stopDeadlineNs_) {
     return false;
   }
 
   Publish();
   // What has found no room stays in the packet ring, for whoever reads on there.
-  count_ = 0;
-  answered_ = 0;
+  outbox_.Clear();
+  ForgetLate();
   phase_ = Phase::Warm;
 
   return true;
@@ -100,7 +125,7 @@ ServedRing::ServeResult ServedRing::Serve() {
     return ServeResult::Idle;
   }
   // What is left of the last batch comes first: it stays in the ring until it is answered.
-  if (!FinishBatch()) {
+  if (!FollowLate() || !FinishBatch()) {
     return ServeResult::Stalled;
   }
   if (!HasMoreToRead()) {
@@ -109,24 +134,25 @@ ServedRing::ServeResult ServedRing::Serve() {
 
   const auto result = ReadBatch();
 
-  if (count_ > 0) {
-    HandToPlugin();
+  if (!serving_.batch.IsEmpty()) {
+    HandToPlugins();
   }
   if (!FinishBatch()) {
-    stats_.verdictRingFull.Add(1);
+    serving_.stats.verdictRingFull.Add(1);
 
     return ServeResult::Stalled;
   }
 
-  return result;
+  return lateAt_ < late_.size() ? ServeResult::More : result;
 }
 
-// Up to a batch of records; events in front of its first packet are delivered, one behind it ends the batch. What a host has died of is a
-// batch by itself.
+// Up to a batch of records of one kind; events in front of its first one are delivered, one behind it ends the batch. What a host has died of
+// is a batch by itself.
 ServedRing::ServeResult ServedRing::ReadBatch() {
+  auto& batch = serving_.batch;
   shm::RingConsumer::RecordView view;
 
-  for (uint32_t i = 0; i < BatchSize; ++i) {
+  for (uint32_t i = 0; i < RecordBatch::Size; ++i) {
     switch (packetRing_.Peek(view)) {
       case PeekResult::Ok:
         break;
@@ -136,25 +162,35 @@ ServedRing::ServeResult ServedRing::ReadBatch() {
         return ServeResult::Corrupt;
     }
 
-    if (count_ > 0 && IsToBeAlone(batchPosition_)) {
+    const auto type = view.header.type();
+    const bool isData = type == RecordType::Data;
+
+    if (!batch.IsEmpty() && IsToBeAlone(batch.FirstPosition())) {
       return ServeResult::More;
     }
-    if (view.header.type() == RecordType::Packet) {
-      if (!AddPacket(view)) {
-        stats_.skipped.Add(1);
-      }
-    } else if (view.header.type() == RecordType::Event) {
-      if (count_ > 0) {
+    if (type == RecordType::Packet || isData) {
+      if (!batch.IsEmpty() && (batch.Kind() == RecordKind::Data) != isData) {
         return ServeResult::More;
       }
-      DeliverEvent(view);
+      if (!(isData ? AddData(view) : AddPacket(view))) {
+        serving_.stats.skipped.Add(1);
+      }
+    } else if (type == RecordType::Event || type == RecordType::Result) {
+      if (!batch.IsEmpty()) {
+        return ServeResult::More;
+      }
+      if (type == RecordType::Event) {
+        DeliverEvent(view);
+      } else {
+        DeliverResult(view);
+      }
       if (IsToBeAlone(view.position)) {
         packetRing_.Consume(view);
 
         return ServeResult::More;
       }
     }
-    // Skipped, since hosts have died of it, or of a type that only a newer host knows: nothing in it concerns the plugin.
+    // Skipped, since hosts have died of it, or of a type that only a newer host knows: nothing in it concerns the plugins.
     packetRing_.Consume(view);
   }
 
@@ -169,27 +205,69 @@ bool ServedRing::IsToBeAlone([[maybe_unused]] uint64_t position) const {
 #endif
 }
 
-// False: nobody waits for its verdict any more.
+// False: nobody waits for its verdict any more, or it says more than there is.
 bool ServedRing::AddPacket(const shm::RingConsumer::RecordView& view) {
   // Same bytes (LayoutChecks.cpp).
-  const auto* packet = reinterpret_cast<const mph_packet*>(view.data);
+  const auto* const packet = reinterpret_cast<const mph_packet*>(view.data);
 
-  if (view.header.length() < sizeof(mph_packet)) {
+  if (view.header.length() < sizeof(mph_packet) || packet->bytes_offset < sizeof(mph_packet) ||
+      uint64_t{packet->bytes_offset} + packet->copied_length > view.header.length() || !IsLive(packet->ticket)) {
     return false;
   }
-#ifndef MPH_SABOTAGE_IGNORE_OLDEST_TICKET
-  if (packet->ticket != 0 && packet->ticket < oldestLiveTicket_) {
-    return false;
-  }
-#endif
-  if (count_ == 0) {
-    batchPosition_ = view.position;
-  }
-  packets_[count_] = packet;
-  verdicts_[count_] = MPH_ACCEPT;
-  ++count_;
+
+  auto& next = serving_.batch.Next();
+
+  next.kind = RecordKind::Packet;
+  next.run = packet->run;
+  next.producer = packet->producer;
+  next.ssrc = packet->ssrc;
+  next.deadlineNs = packet->deadline_ns;
+  next.left = packet->members;
+  AddToBatch(view, packet->ticket);
 
   return true;
+}
+
+bool ServedRing::AddData(const shm::RingConsumer::RecordView& view) {
+  // Same bytes (LayoutChecks.cpp).
+  const auto* const data = reinterpret_cast<const mph_data*>(view.data);
+
+  if (view.header.length() < sizeof(mph_data) ||
+      data->bytes_offset < sizeof(mph_data) + data->subchannel_count * sizeof(uint16_t) ||
+      uint64_t{data->bytes_offset} + data->copied_length > view.header.length() || !IsLive(data->ticket)) {
+    return false;
+  }
+
+  auto& next = serving_.batch.Next();
+
+  next.kind = RecordKind::Data;
+  next.run = data->run;
+  next.producer = data->data_producer;
+  next.ssrc = 0;
+  next.deadlineNs = data->deadline_ns;
+  next.left = data->members;
+  AddToBatch(view, data->ticket);
+
+  return true;
+}
+
+bool ServedRing::IsLive([[maybe_unused]] uint64_t ticket) const {
+#ifdef MPH_SABOTAGE_IGNORE_OLDEST_TICKET
+  return true;
+#else
+  return ticket == 0 || ticket >= oldestLiveTicket_;
+#endif
+}
+
+void ServedRing::AddToBatch(const shm::RingConsumer::RecordView& view, uint64_t ticket) {
+  auto& next = serving_.batch.Next();
+
+  next.record = view.data;
+  next.position = view.position;
+  next.ticket = ticket;
+  next.verdict = Mph::Layout::Verdict::Accept;
+  next.decider = 0;
+  serving_.batch.Add(ring_);
 }
 
 void ServedRing::DeliverEvent(const shm::RingConsumer::RecordView& view) {
@@ -203,38 +281,167 @@ void ServedRing::DeliverEvent(const shm::RingConsumer::RecordView& view) {
   flatbuffers::Verifier verifier(table, view.header.length() - view.header.payloadOffset());
 
   if (!verifier.VerifyBuffer<Mph::Control::Event>(nullptr)) {
-    instance_.Log(MPH_LOG_ERROR, "an event in a packet ring is malformed and was left out");
+    serving_.instances.ForEach([](Instance& instance) { instance.Log(MPH_LOG_ERROR, "an event in a packet ring is malformed and was left out"); });
 
     return;
   }
 
+  const auto& event = *flatbuffers::GetRoot<Mph::Control::Event>(table);
+
   SetNowServing(view.position + 1);
-  stats_.events.Add(events_->Deliver(*flatbuffers::GetRoot<Mph::Control::Event>(table), record.atNs()) ? 1 : 0);
+  runs_.Deliver(event);
+  plugins_.Deliver(event, record.atNs());
   SetNowServing(0);
 }
 
-void ServedRing::HandToPlugin() {
-  const mph_batch batch{
-      .size = sizeof(mph_batch),
-      .router = router_,
-      .count = count_,
-      .reserved = 0,
-      .packets = packets_.data(),
-      .verdicts = verdicts_.data(),
-  };
+void ServedRing::DeliverResult(const shm::RingConsumer::RecordView& view) {
+  Mph::Layout::ResultRecord record;
 
-  stats_.packets.Add(count_);
-  stats_.batches.Add(1);
-
-  if (!instance_.WantsPackets()) {
+  if (!shm::CopyRecord(view, record)) {
     return;
   }
-  SetNowServing(batchPosition_ + 1);
-  instance_.OnPackets(batch);
+  SetNowServing(view.position + 1);
+  serving_.instances.ForEach([&](Instance& instance) { instance.OnAnswer(router_, record.call(), ToResult(record.code()), nullptr); });
   SetNowServing(0);
-  for (uint32_t i = 0; i < count_; ++i) {
-    pending_ += verdicts_[i] == MPH_PENDING && packets_[i]->ticket != 0 ? 1 : 0;
+}
+
+// What plugins say about these packets by a function is followed at once, while the packets are still in the ring.
+void ServedRing::HandToPlugins() {
+  serving_.stats.records.Add(serving_.batch.Count());
+  Walk(serving_.batch);
+  for (size_t turn = 0; turn < Run::MaxMembers && serving_.sortLateVerdicts(); ++turn) {
+    if (!FollowLate()) {
+      break;
+    }
   }
+  serving_.batch.KeepPended(ring_);
+}
+
+void ServedRing::Walk(RecordBatch& batch) {
+  SetNowServing(batch.FirstPosition() + 1);
+  batch.Walk(ring_, MonotonicNs());
+  SetNowServing(0);
+}
+
+void ServedRing::Deliver(LateVerdict&& late) { late_.push_back(std::move(late)); }
+
+// False: some of it waits for room in the verdict ring.
+bool ServedRing::FollowLate() {
+  for (;;) {
+    if (!outbox_.Flush()) {
+      return false;
+    }
+    if (lateAt_ == late_.size()) {
+      break;
+    }
+    while (lateAt_ < late_.size() && outbox_.IsEmpty()) {
+      Follow(late_[lateAt_++]);
+    }
+    WalkResumed();
+  }
+  late_.clear();
+  lateAt_ = 0;
+
+  return true;
+}
+
+void ServedRing::Follow(LateVerdict& late) {
+  using Mph::Layout::Verdict;
+
+  // Its plugin is gone.
+  if (late.instance == nullptr) {
+    return;
+  }
+
+  auto& tallies = late.instance->Tallies();
+
+  if (late.kind == LateVerdict::Kind::Bypass) {
+    if (runs_.IsOf(late.attachment, *late.instance)) {
+      outbox_.Bypass(late.attachment, late.producer, late.ssrc, static_cast<Mph::Layout::BypassUnit>(late.unit), late.amount);
+    } else {
+      tallies.lateForNobody.Add(1);
+    }
+
+    return;
+  }
+
+  auto* const waiting = pending_.Find(late.ticket);
+
+  if (waiting == nullptr || runs_.MemberOf(*waiting) != late.instance) {
+    tallies.lateForNobody.Add(1);
+
+    return;
+  }
+  if (late.kind == LateVerdict::Kind::Extend) {
+    outbox_.Extend(late.ticket, late.amount);
+    if (waiting->deadlineNs != 0) {
+      waiting->deadlineNs = std::max(waiting->deadlineNs, MonotonicNs() + uint64_t{late.amount} * 1000);
+    }
+
+    return;
+  }
+
+  auto record = pending_.Take(late.ticket);
+  const auto member = static_cast<uint8_t>(std::countr_zero(record.left));
+
+  tallies.verdicts.Add(1);
+  if (late.kind == LateVerdict::Kind::Replace) {
+    record.verdict = Verdict::Replace;
+    record.decider = member;
+    record.replacement = std::move(late.replacement);
+    record.isRewritten = false;
+  } else if (late.verdict == MPH_BYPASS) {
+    outbox_.Bypass(runs_.Find(record.run).members[member].attachment, record.producer, record.ssrc, Mph::Layout::BypassUnit::Forever, 0);
+  } else if (late.verdict == MPH_DROP || late.verdict == MPH_TAKE) {
+    record.verdict = late.verdict == MPH_DROP ? Verdict::Drop : Verdict::Take;
+    record.decider = member;
+    outbox_.Decide(record);
+
+    return;
+  }
+  GoOn(std::move(record));
+}
+
+// To the next member that has a plugin, or into the verdict ring.
+void ServedRing::GoOn(RecordInHand&& record) {
+  record.left = static_cast<uint16_t>(record.left & (record.left - 1U));
+  if ((record.left & runs_.Find(record.run).Callable(record.kind)) == 0) {
+    outbox_.Decide(record);
+
+    return;
+  }
+  if (record.verdict == Mph::Layout::Verdict::Replace && !record.isRewritten) {
+    record.Rewrite();
+  }
+
+  auto& batch = serving_.resumed[static_cast<size_t>(record.kind)];
+
+  if (batch.IsFull()) {
+    WalkResumed();
+  }
+  batch.Next() = std::move(record);
+  batch.Add(ring_);
+}
+
+void ServedRing::WalkResumed() {
+  for (auto& batch : serving_.resumed) {
+    if (!batch.IsEmpty()) {
+      Walk(batch);
+      batch.KeepPended(ring_);
+    }
+  }
+}
+
+// Whoever serves the ring next answers for its packets.
+void ServedRing::ForgetLate() {
+  for (; lateAt_ < late_.size(); ++lateAt_) {
+    if (auto* const instance = late_[lateAt_].instance) {
+      instance->Tallies().lateForNobody.Add(1);
+    }
+  }
+  late_.clear();
+  lateAt_ = 0;
+  pending_.Clear();
 }
 
 // True when nothing of the batch is left: its verdicts are published, then its bytes given back.
@@ -242,14 +449,12 @@ bool ServedRing::FinishBatch() {
 #ifdef MPH_SABOTAGE_CURSOR_BEFORE_VERDICTS
   packetRing_.Release(packetConsumerCursor_);
 #endif
-  const bool isAnswered = WriteVerdicts();
+  const bool isAnswered = outbox_.Flush();
 
   Publish();
   if (!isAnswered) {
     return false;
   }
-  count_ = 0;
-  answered_ = 0;
   // A look into an idle ring writes nothing into shared memory.
   if (packetRing_.Position() != released_) {
     packetRing_.Release(packetConsumerCursor_);
@@ -259,92 +464,24 @@ bool ServedRing::FinishBatch() {
   return true;
 }
 
-// False: the verdict ring is full; the next call goes on where this one stopped.
-bool ServedRing::WriteVerdicts() {
-  for (; answered_ < count_; ++answered_) {
-    const auto ticket = packets_[answered_]->ticket;
-    auto& verdict = verdicts_[answered_];
-
-    if (ticket == 0 || verdict == MPH_PENDING) {
-      continue;
-    }
-    if (verdict != MPH_ACCEPT && verdict != MPH_DROP) {
-      instance_.Log(MPH_LOG_ERROR, "on_packets wrote " + std::to_string(verdict) + " as a verdict, which is none; the packet was accepted");
-      stats_.invalidVerdicts.Add(1);
-      verdict = MPH_ACCEPT;
-    }
-    if (!WriteVerdict(ticket, verdict)) {
-      return false;
-    }
-  }
-
-  return true;
-}
-
-bool ServedRing::WriteVerdict(uint64_t ticket, uint8_t verdict) {
-  using Mph::Layout::VerdictRecord;
-  using TryClaimResult = shm::RingProducer::TryClaimResult;
-
-  uint8_t* bytes = nullptr;
-
-  // The worker's cursor is read only when the ring seems full.
-  if (verdictRing_.TryClaim(sizeof(VerdictRecord), bytes) != TryClaimResult::Ok) {
-    verdictRing_.SetConsumed(shm::RingProducer::ReadConsumerCursor(verdictConsumerCursor_));
-
-    if (verdictRing_.TryClaim(sizeof(VerdictRecord), bytes) != TryClaimResult::Ok) {
-      return false;
-    }
-  }
-
-  const Mph::Layout::RecordHeader header(sizeof(VerdictRecord), RecordType::Verdict, 0, sizeof(VerdictRecord));
-  const VerdictRecord record(header, ticket, static_cast<Mph::Layout::Verdict>(verdict), 0, 0, 0);
-
-  std::memcpy(bytes, &record, sizeof record);
-  verdictRing_.Commit();
-  stats_.verdicts.Add(1);
-  hasWritten_ = true;
-
-  return true;
-}
-
-ServedRing::AnswerResult ServedRing::AnswerLate(uint64_t ticket, mph_verdict verdict) {
-  if (IsWarm()) {
-    return AnswerResult::NotServing;
-  }
-  if (!WriteVerdict(ticket, static_cast<uint8_t>(verdict))) {
-    return AnswerResult::Full;
-  }
-  // A plugin may answer twice, or something that it had been asked before the start.
-  pending_ -= pending_ > 0 ? 1 : 0;
-
-  return AnswerResult::Ok;
-}
-
-void ServedRing::Publish() {
-  if (std::exchange(hasWritten_, false)) {
-    verdictRing_.Publish();
-    hasPublished_ = true;
-  }
-}
-
-bool ServedRing::TakePublished() { return std::exchange(hasPublished_, false); }
-
 void ServedRing::Close() {
   if (!IsWarm()) {
     oldestLiveTicket_ = std::numeric_limits<uint64_t>::max();
-    answered_ = count_;
+    outbox_.Clear();
+    ForgetLate();
     phase_ = Phase::Serving;
 
     // A worker that goes on publishing must not keep this host here. Relaxed: see Start().
     const auto end = packetProducerCursor_->load(std::memory_order_relaxed);
 
     while (packetRing_.Position() < end && Serve() == ServeResult::More) {
+      // The worker does not read them any more.
+      outbox_.Clear();
     }
+    ForgetLate();
     phase_ = Phase::Warm;
   }
-  if (events_) {
-    events_->Close(MonotonicNs());
-  }
+  plugins_.Close(MonotonicNs());
 }
 
 // What the worker finds here after this process has died was in the plugin's hands.

@@ -1,33 +1,51 @@
-// One router's rings as this host serves them in one epoch: a packet's way from the ring through the plugin to its verdict.
+// One router's rings as this host serves them in one epoch: a record's way from the ring through the plugins to its verdict.
 //
 // A ring: WARM ──Start──► SERVING ──Stop──► STOPPING ──TryFinishStop──► WARM. Nothing of a ring that is warm reaches the plugin, and
 // nothing is written to it.
 //
-// A batch: READ → IN HAND (of the plugin) → ANSWERED (verdicts published) → RELEASED (cursor published). In this order, so that whoever
+// A batch: READ → IN HAND (of the plugins) → ANSWERED (verdicts published) → RELEASED (cursor published). In this order, so that whoever
 // follows a dead host knows by its cursor which packets were answered, and by NowServing which it had in hand.
 #pragma once
 
-#include "Instance.hpp"
-#include "RouterEvents.hpp"
+#include "Instances.hpp"
+#include "LateVerdicts.hpp"
+#include "PendingRecords.hpp"
+#include "RecordBatch.hpp"
+#include "RouterPlugins.hpp"
+#include "RunTable.hpp"
 #include "ServingStats.hpp"
+#include "VerdictOutbox.hpp"
+#include "VerdictWriter.hpp"
 #include "mph/fbs/control.h"
-#include "mph_plugin.h"
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <mph/shm/RingConsumer.hpp>
-#include <mph/shm/RingProducer.hpp>
 #include <mph/shm/Segment.hpp>
-#include <optional>
-#include <string>
+#include <vector>
 
 namespace mph::host {
+
+// What the rings of one connection share. [instance thread]
+struct Serving {
+  Serving(uint32_t pid, Instances& plugins, ServingStats& tallies) : workerPid(pid), instances(plugins), stats(tallies) {}
+
+  const uint32_t workerPid;
+  Instances& instances;
+  ServingStats& stats;
+  // Whatever the plugins have said outside of their batches goes to the rings that it is about: true, if there was something.
+  std::function<bool()> sortLateVerdicts;
+  // Only one ring at a time has something in hand: what was just read, and what was pending, by kind.
+  RecordBatch batch;
+  std::array<RecordBatch, RecordKinds> resumed;
+};
 
 // [instance thread]
 class ServedRing {
  public:
-  static constexpr uint32_t BatchSize = 64;
 
   enum class ServeResult : uint8_t {
     // All that was published is read and answered.
@@ -44,8 +62,7 @@ class ServedRing {
   static constexpr uint64_t StopPatienceNs = 250'000'000;
 
   // Maps both segments. `router` is the number under which the plugin knows the router. Throws what shm throws.
-  ServedRing(const Mph::Control::RingOffer& offer, shm::UniqueFd packetFd, shm::UniqueFd verdictFd, uint32_t router, Instance& instance,
-             ServingStats& stats);
+  ServedRing(const Mph::Control::RingOffer& offer, shm::UniqueFd packetFd, shm::UniqueFd verdictFd, uint32_t router, Serving& serving);
 
   ServedRing(const ServedRing&) = delete;
   ServedRing& operator=(const ServedRing&) = delete;
@@ -77,22 +94,21 @@ class ServedRing {
   // Reads at most one batch, has it answered, and gives it back.
   [[nodiscard]] ServeResult Serve();
 
-  enum class AnswerResult : uint8_t {
-    Ok,
-    // The verdict ring is full.
-    Full,
-    // The ring is warm: whoever serves it now answers for its packets.
-    NotServing,
-  };
+  // What a plugin has said about a packet or a stream; followed by the next Serve().
+  void Deliver(LateVerdict&& late);
 
-  // Writes a verdict on a packet that was pending; shown to the worker by the next Publish().
-  [[nodiscard]] AnswerResult AnswerLate(uint64_t ticket, mph_verdict verdict);
+  // A plugin that is loaded, or is about to go, while the ring is there.
+  void AddInstance(Instance& instance);
+  void RemoveInstance(const Instance& instance);
+
+  // For records of other kinds; of a ring that is not warm.
+  VerdictWriter& Writer() { return writer_; }
 
   // Shows the worker what was written.
-  void Publish();
+  void Publish() { writer_.Publish(); }
 
   // Whether anything was published since the last call: then the worker may have to be woken.
-  [[nodiscard]] bool TakePublished();
+  [[nodiscard]] bool TakePublished() { return writer_.TakePublished(); }
 
   // Ring withdrawn or worker gone: packets that waited for a verdict were resolved there. Observed ones are still delivered if this host
   // was the one to read them, then whatever the plugin knows of the router is closed for it.
@@ -105,25 +121,29 @@ class ServedRing {
   bool IsToBeAlone(uint64_t position) const;
   bool HasMoreToRead() const { return phase_ == Phase::Serving || packetRing_.Position() < readUntil_; }
   bool AddPacket(const shm::RingConsumer::RecordView& view);
+  bool AddData(const shm::RingConsumer::RecordView& view);
+  bool IsLive(uint64_t ticket) const;
+  void AddToBatch(const shm::RingConsumer::RecordView& view, uint64_t ticket);
   void DeliverEvent(const shm::RingConsumer::RecordView& view);
-  void HandToPlugin();
-  bool WriteVerdicts();
-  bool WriteVerdict(uint64_t ticket, uint8_t verdict);
+  void DeliverResult(const shm::RingConsumer::RecordView& view);
+  void HandToPlugins();
+  bool FollowLate();
+  void Follow(LateVerdict& late);
+  void GoOn(RecordInHand&& record);
+  void WalkResumed();
+  void ForgetLate();
+  void Walk(RecordBatch& batch);
   bool FinishBatch();
   void SetNowServing(uint64_t value);
 
   const uint32_t number_;
   const uint32_t router_;
-  const std::string routerId_;
-  Instance& instance_;
-  ServingStats& stats_;
+  Serving& serving_;
 
   shm::Segment packetSegment_;
-  shm::Segment verdictSegment_;
-  shm::RingConsumer packetRing_;
-  shm::RingProducer verdictRing_;
   const std::atomic<uint64_t>* const packetProducerCursor_;
-  const std::atomic<uint64_t>* const verdictConsumerCursor_;
+  shm::RingConsumer packetRing_;
+  VerdictWriter writer_;
   std::atomic<uint64_t>* const packetConsumerCursor_;
   std::atomic<uint64_t>* const nowServing_;
 
@@ -134,19 +154,15 @@ class ServedRing {
   // Of a ring that stops.
   uint64_t readUntil_{0};
   uint64_t stopDeadlineNs_{0};
-  // Nothing before the first start: the plugin has not heard of the router.
-  std::optional<RouterEvents> events_;
+  RouterPlugins plugins_;
+  RunTable runs_;
+  PendingRecords pending_;
+  VerdictOutbox outbox_;
+  RecordBatch::Ring ring_;
 
-  // The batch: packets up to count_, of which those up to answered_ have their verdict in the ring.
-  std::array<const mph_packet*, BatchSize> packets_{};
-  std::array<uint8_t, BatchSize> verdicts_{};
-  uint32_t count_{0};
-  uint32_t answered_{0};
-  uint64_t batchPosition_{0};
-  // How many verdicts the plugin still owes since the start.
-  uint64_t pending_{0};
-  bool hasWritten_{false};
-  bool hasPublished_{false};
+  // What plugins have said, from lateAt_ on not followed yet.
+  std::vector<LateVerdict> late_;
+  size_t lateAt_{0};
 };
 
 }  // namespace mph::host

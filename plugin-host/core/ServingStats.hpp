@@ -1,4 +1,4 @@
-// What one instance has done, for HostStats.
+// What one dispatch thread and its instances have done, for HostStats.
 #pragma once
 
 #include <atomic>
@@ -17,24 +17,33 @@ class Tally {
   std::atomic<uint64_t> value_{0};
 };
 
+// Of a thread, whatever plugins it calls.
 struct ServingStats {
-  Tally packets;
-  Tally batches;
-  Tally verdicts;
-  Tally events;
+  // Packets and messages that were read.
+  Tally records;
   Tally doorbellsRung;
   // How often the thread went to sleep, and how often it found something while it spun instead.
   Tally sleeps;
   Tally spins;
 
-  // Packets that the plugin did not get, since the worker had resolved them by policy already.
+  // Records that no plugin got, since the worker had resolved them by policy already.
   Tally skipped;
-  // Verdicts that are none; the packets were accepted.
-  Tally invalidVerdicts;
-  // Late verdicts whose router was gone when their turn came.
-  Tally lateForNobody;
   // How often reading stopped because the worker had not drained the verdict ring.
   Tally verdictRingFull;
+};
+
+// Of one instance.
+struct InstanceTallies {
+  Tally packets;
+  Tally messages;
+  Tally batches;
+  Tally verdicts;
+  Tally events;
+
+  // Verdicts that are none; the packets were accepted.
+  Tally invalidVerdicts;
+  // Late verdicts that nobody waited for when their turn came.
+  Tally lateForNobody;
 };
 
 }  // namespace mph::host

@@ -18,9 +18,10 @@ mph_result SnapshotOutlet::Send(const void* bytes, size_t length) {
     return MPH_FULL;
   }
 
-  flatbuffers::FlatBufferBuilder builder(length + 256);
+  flatbuffers::FlatBufferBuilder builder(length + 512);
   const auto copy = builder.CreateVector(static_cast<const uint8_t*>(bytes), length);
-  auto frame = MakeFrame(builder, 0, Mph::Control::CreateSnapshot(builder, workerPid_, shard_, copy));
+  const auto pluginId = builder.CreateString(pluginId_);
+  auto frame = MakeFrame(builder, 0, Mph::Control::CreateSnapshot(builder, workerPid_, shard_, copy, pluginId));
   const auto untilSent = std::make_shared<char>();
 
   unsent_ = untilSent;

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <unordered_set>
 
 namespace mph::host {
@@ -19,7 +20,8 @@ class SnapshotOutlet {
   // `untilSent` is let go when the frame is sent. Must be callable from any thread.
   using Sink = std::function<void(Bytes frame, std::shared_ptr<const void> untilSent)>;
 
-  SnapshotOutlet(uint32_t shard, Sink sink) : shard_(shard), sink_(std::move(sink)) {}
+  SnapshotOutlet(std::string pluginId, uint32_t shard, Sink sink)
+      : pluginId_(std::move(pluginId)), shard_(shard), sink_(std::move(sink)) {}
 
   // What mph_host.snapshot() does. [any]
   mph_result Send(const void* bytes, size_t length);
@@ -32,6 +34,7 @@ class SnapshotOutlet {
   void Close(uint32_t router);
 
  private:
+  const std::string pluginId_;
   const uint32_t shard_;
   const Sink sink_;
 

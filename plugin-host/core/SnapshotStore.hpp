@@ -7,6 +7,8 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <tuple>
 #include <utility>
 
 namespace mph::host {
@@ -14,23 +16,38 @@ namespace mph::host {
 class SnapshotStore {
  public:
   // The last one counts. [any]
-  void Put(uint32_t workerPid, uint32_t shard, Bytes snapshot) {
+  void Put(const std::string& pluginId, uint32_t workerPid, uint32_t shard, Bytes snapshot) {
     const std::lock_guard lock(mutex_);
 
-    snapshots_.insert_or_assign({workerPid, shard}, std::move(snapshot));
+    snapshots_.insert_or_assign({pluginId, workerPid, shard}, std::move(snapshot));
   }
 
   // [any]
-  std::optional<Bytes> Take(uint32_t workerPid, uint32_t shard) {
+  std::optional<Bytes> Take(const std::string& pluginId, uint32_t workerPid, uint32_t shard) {
     const std::lock_guard lock(mutex_);
-    const auto node = snapshots_.extract({workerPid, shard});
+    const auto node = snapshots_.extract({pluginId, workerPid, shard});
 
     return node.empty() ? std::nullopt : std::optional(std::move(node.mapped()));
   }
 
+  // All of the worker's instances. [any]
+  void Forget(uint32_t workerPid) {
+    const std::lock_guard lock(mutex_);
+
+    std::erase_if(snapshots_, [&](const auto& entry) { return std::get<1>(entry.first) == workerPid; });
+  }
+
+  // [any]
+  void Forget(const std::string& pluginId) {
+    const std::lock_guard lock(mutex_);
+
+    std::erase_if(snapshots_, [&](const auto& entry) { return std::get<0>(entry.first) == pluginId; });
+  }
+
  private:
   std::mutex mutex_;
-  std::map<std::pair<uint32_t, uint32_t>, Bytes> snapshots_;
+  // By plugin, worker and shard.
+  std::map<std::tuple<std::string, uint32_t, uint32_t>, Bytes> snapshots_;
 };
 
 }  // namespace mph::host

@@ -21,74 +21,196 @@ constexpr size_t OfferFds = 2;
 
 }  // namespace
 
-WorkerConnection::WorkerConnection(WorkerLinks links, std::string pluginId, Instance& instance, ServingStats& stats,
-                                   std::function<void()> restore)
+WorkerConnection::WorkerConnection(WorkerLinks links, uint32_t workerPid, Instances& instances, WorkerCalls& calls, ServingStats& stats)
     : links_(std::move(links)),
-      pluginId_(std::move(pluginId)),
-      instance_(instance),
-      stats_(stats),
-      restore_(std::move(restore)),
+      workerPid_(workerPid),
+      instances_(instances),
+      calls_(calls),
+      serving_(workerPid, instances, stats),
       ownLink_(links_.hostLink.Data()),
-      rings_(shm::LinkReader(links_.workerLink.Data()), ownLink_, links_.workerDoorbell.Get(), stats) {}
+      rings_(shm::LinkReader(links_.workerLink.Data()), ownLink_, links_.workerDoorbell.Get(), stats) {
+  instances_.ForEach([this](Instance& instance) { instance.SetWorker(workerPid_); });
+  serving_.sortLateVerdicts = [this] { return SortLateVerdicts(); };
+  calls_.rings.Connect(this);
+}
+
+WorkerConnection::~WorkerConnection() { calls_.rings.Connect(nullptr); }
+
+bool WorkerConnection::HasHandedOver() const {
+  bool has = calls_.HasHandedOver();
+
+  instances_.ForEach([&](Instance& instance) { has = has || !instance.GetLateVerdicts().IsEmpty(); });
+
+  return has;
+}
+
+ServedRing* WorkerConnection::FindServing(uint32_t router) const {
+  auto* const ring = rings_.FindRouter(router);
+
+  return ring == nullptr || ring->IsWarm() ? nullptr : ring;
+}
+
+void WorkerConnection::AddInstance(Instance& instance) {
+  instance.SetWorker(workerPid_);
+  rings_.ForEach([&](ServedRing& ring) {
+    if (!ring.IsWarm()) {
+      Open(instance, ring);
+    }
+    ring.AddInstance(instance);
+  });
+}
+
+void WorkerConnection::RemoveInstance(Instance& instance) {
+  rings_.ForEach([&](ServedRing& ring) {
+    ring.RemoveInstance(instance);
+    rings_.Announce(ring);
+    rings_.MarkReady(ring.Number());
+  });
+}
+
+// A plugin's part in a router that is served from here on.
+void WorkerConnection::Open(Instance& instance, ServedRing& ring) {
+  instance.Restore(workerPid_);
+  instance.GetLateVerdicts().OpenRouter(ring.Router(), ring.Writer().MaxLength());
+  instance.GetSnapshots().Open(ring.Router());
+}
+
+void WorkerConnection::CloseRouter(uint32_t router) {
+  calls_.routers.Close(router);
+  instances_.ForEach([&](Instance& instance) {
+    instance.GetLateVerdicts().CloseRouter(router);
+    instance.GetSnapshots().Close(router);
+  });
+}
 
 WorkerConnection::ServeResult WorkerConnection::Serve() {
-  const auto result = rings_.Serve();
+  SortLateVerdicts();
+  MarkToldLate();
+
+  auto result = rings_.Serve();
 
   if (result == ServeResult::Corrupt) {
     throw Error(ErrorCode::Malformed, "a packet ring of the worker is corrupt");
   }
 
-  const bool hasRoom = WriteLateVerdicts();
+  // Also what was said in a callback that has just returned.
+  SortLateVerdicts();
+  if (MarkToldLate()) {
+    result = ServeResult::More;
+  }
 
+  const bool hasWritten = calls_.rings.Write();
+
+  SendQueries();
+  AnnounceWritten();
   FinishStops();
 
   // Whoever waits for verdicts of a plugin looks as often as one who waits for room.
-  return result == ServeResult::Idle && (!hasRoom || !stopping_.empty()) ? ServeResult::Stalled : result;
+  return result == ServeResult::Idle && (!hasWritten || !stopping_.empty()) ? ServeResult::Stalled : result;
 }
 
-// False: some wait for room in their ring.
-bool WorkerConnection::WriteLateVerdicts() {
-  auto& handedOver = instance_.GetLateVerdicts();
+// What plugins have said outside of their batches, to the rings that it is about. True: there was something.
+bool WorkerConnection::SortLateVerdicts() {
+  bool hasAny = false;
 
-  if (!handedOver.IsEmpty() && lateVerdicts_.size() < LateVerdicts::Capacity) {
+  instances_.ForEach([&](Instance& instance) {
+    auto& handedOver = instance.GetLateVerdicts();
+
+    if (handedOver.IsEmpty()) {
+      return;
+    }
+    hasAny = true;
     handedOver.TakeInto(lateVerdicts_);
-  }
-  if (lateVerdicts_.empty()) {
-    return true;
-  }
+    for (auto& late : lateVerdicts_) {
+      auto* const ring = FindServing(late.router);
 
-  // Rings are announced when the next verdict is for another one: a burst for one router wakes the worker once.
-  ServedRing* written = nullptr;
-  size_t kept = 0;
-
-  for (const auto& late : lateVerdicts_) {
-    auto* const ring = rings_.FindRouter(late.router);
-
-    if (ring == nullptr) {
-      stats_.lateForNobody.Add(1);
-      continue;
+      if (ring == nullptr) {
+        instance.Tallies().lateForNobody.Add(1);
+        continue;
+      }
+      late.instance = &instance;
+      ring->Deliver(std::move(late));
+      if (toldLate_.empty() || toldLate_.back() != ring->Number()) {
+        toldLate_.push_back(ring->Number());
+      }
     }
-    if (written != nullptr && written != ring) {
-      rings_.Announce(*written);
-    }
-    written = ring;
-    switch (ring->AnswerLate(late.ticket, late.verdict)) {
-      case ServedRing::AnswerResult::Ok:
-        break;
-      case ServedRing::AnswerResult::Full:
-        lateVerdicts_[kept++] = late;
-        break;
-      case ServedRing::AnswerResult::NotServing:
-        stats_.lateForNobody.Add(1);
-        break;
+    lateVerdicts_.clear();
+  });
+
+  return hasAny;
+}
+
+// Rings are looked at in the next turn; not before, since this one may go over them right now.
+bool WorkerConnection::MarkToldLate() {
+  const bool hasAny = !toldLate_.empty();
+
+  for (const auto number : toldLate_) {
+    if (rings_.Has(number)) {
+      rings_.MarkReady(number);
     }
   }
-  lateVerdicts_.resize(kept);
-  if (written != nullptr) {
-    rings_.Announce(*written);
+  toldLate_.clear();
+
+  return hasAny;
+}
+
+void WorkerConnection::SendQueries() {
+  if (calls_.queries.HasUnsent()) {
+    for (const auto& frame : calls_.queries.TakeUnsent()) {
+      links_.socket.Send(frame, SendTimeoutMs);
+    }
+  }
+}
+
+void WorkerConnection::OnQueryAnswer(uint32_t id, const Mph::Control::QueryAnswer& answer) {
+  const auto asked = calls_.queries.TakeAsked(id);
+
+  if (!asked) {
+    throw Error(ErrorCode::Malformed, "the worker answered query " + std::to_string(id) + ", which nobody has asked");
+  }
+  instances_.ForEach([&](Instance& instance) {
+    instance.OnAnswer(asked->router, asked->call, ToResult(answer.code()), answer.body() == nullptr ? nullptr : answer.body()->c_str());
+  });
+}
+
+RingCalls::ClaimResult WorkerConnection::Claim(uint32_t router, uint32_t length, uint8_t*& bytes) {
+  auto* const ring = FindServing(router);
+
+  if (ring == nullptr) {
+    return RingCalls::ClaimResult::NotServing;
+  }
+  switch (ring->Writer().Claim(length, bytes)) {
+    case VerdictWriter::ClaimResult::Ok:
+      return RingCalls::ClaimResult::Ok;
+    case VerdictWriter::ClaimResult::Full:
+      return RingCalls::ClaimResult::Full;
+    case VerdictWriter::ClaimResult::TooLarge:
+      break;
   }
 
-  return kept == 0;
+  return RingCalls::ClaimResult::TooLarge;
+}
+
+void WorkerConnection::Commit(uint32_t router) {
+  auto& ring = *FindServing(router);
+
+  ring.Writer().Commit();
+  if (std::ranges::find(written_, ring.Number()) == written_.end()) {
+    written_.push_back(ring.Number());
+  }
+}
+
+void WorkerConnection::OnLost(uint32_t router, uint64_t call) {
+  instances_.ForEach([&](Instance& instance) { instance.OnAnswer(router, call, MPH_UNKNOWN, nullptr); });
+}
+
+void WorkerConnection::AnnounceWritten() {
+  for (const auto number : written_) {
+    if (auto* const ring = rings_.Find(number)) {
+      rings_.Announce(*ring);
+    }
+  }
+  written_.clear();
 }
 
 WorkerConnection::ControlResult WorkerConnection::ReceiveControl() {
@@ -128,7 +250,8 @@ void WorkerConnection::Leave() {
 }
 
 void WorkerConnection::Close() {
-  WriteLateVerdicts();
+  calls_.rings.Write();
+  AnnounceWritten();
   for (const auto& ring : rings_.TakeAll()) {
     CloseRing(*ring);
   }
@@ -150,6 +273,9 @@ void WorkerConnection::Follow(Frame frame) {
     case Body::RingWithdrawn:
       OnRingWithdrawn(envelope.body_as_RingWithdrawn()->ring());
       break;
+    case Body::QueryAnswer:
+      OnQueryAnswer(envelope.id(), *envelope.body_as_QueryAnswer());
+      break;
     case Body::Failure:
       throw Error(envelope.body_as_Failure()->code(), "the worker cut this host off: " + ToString(envelope.body_as_Failure()->message()));
     default:
@@ -166,7 +292,7 @@ void WorkerConnection::OnRingOffer(const Mph::Control::RingOffer& offer, std::ve
     rings_.Add(AcceptOffer(offer, std::move(fds)));
     answer = MakeFrame(builder, 0, Mph::Control::CreateRingReady(builder, offer.ring()));
   } catch (const Error& error) {
-    instance_.Log(MPH_LOG_ERROR, error.what());
+    instances_.ForEach([&](Instance& instance) { instance.Log(MPH_LOG_ERROR, error.what()); });
     answer =
         MakeFrame(builder, 0, Mph::Control::CreateRingRefused(builder, offer.ring(), error.Code(), builder.CreateString(error.what())));
   }
@@ -188,12 +314,19 @@ std::unique_ptr<ServedRing> WorkerConnection::AcceptOffer(const Mph::Control::Ri
   if (rings_.Has(offer.ring())) {
     throw refuse(ErrorCode::Exists, "it is served already");
   }
-  if (ToString(offer.pluginId()) != pluginId_) {
-    throw refuse(ErrorCode::NotFound, "this host has no plugin " + ToString(offer.pluginId()) + ", it has " + pluginId_);
+
+  const auto servedId = ToString(offer.pluginId());
+
+  if (!servedId_.empty() && servedId != servedId_) {
+    throw refuse(ErrorCode::NotFound, "it is of " + servedId + ", and this host serves " + servedId_);
   }
 
   try {
-    return std::make_unique<ServedRing>(offer, std::move(fds[0]), std::move(fds[1]), ++lastRouter_, instance_, stats_);
+    auto ring = std::make_unique<ServedRing>(offer, std::move(fds[0]), std::move(fds[1]), ++lastRouter_, serving_);
+
+    servedId_ = servedId;
+
+    return ring;
   } catch (const std::exception& error) {
     throw refuse(ErrorCode::System, error.what());
   }
@@ -211,11 +344,8 @@ void WorkerConnection::OnRingStart(const Mph::Control::RingStart& start) {
     throw Error(ErrorCode::Malformed, "the worker started ring " + std::to_string(start.ring()) + ", which is " +
                                           (ring == nullptr ? "none that it has offered" : "served already"));
   }
-  if (!std::exchange(hasRestored_, true)) {
-    restore_();
-  }
-  instance_.GetLateVerdicts().OpenRouter(ring->Router());
-  instance_.GetSnapshots().Open(ring->Router());
+  calls_.routers.Open(ring->Router(), {ring->Number(), ring->Writer().MaxLength()});
+  instances_.ForEach([&](Instance& instance) { Open(instance, *ring); });
   ring->Start(start);
   rings_.MarkReady(ring->Number());
 }
@@ -260,8 +390,7 @@ void WorkerConnection::FinishStops() {
 
 void WorkerConnection::FinishStop(ServedRing& ring) {
   rings_.Announce(ring);
-  instance_.GetLateVerdicts().CloseRouter(ring.Router());
-  instance_.GetSnapshots().Close(ring.Router());
+  CloseRouter(ring.Router());
 
   // One that leaves was not asked.
   if (!isLeaving_) {
@@ -281,8 +410,7 @@ void WorkerConnection::OnRingWithdrawn(uint32_t number) {
 void WorkerConnection::CloseRing(ServedRing& ring) {
   ring.Close();
   rings_.Announce(ring);
-  instance_.GetLateVerdicts().CloseRouter(ring.Router());
-  instance_.GetSnapshots().Close(ring.Router());
+  CloseRouter(ring.Router());
 }
 
 }  // namespace mph::host

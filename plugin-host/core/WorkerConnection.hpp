@@ -1,12 +1,14 @@
 // This host's side of one worker: control messages in, rings served, late verdicts written, the worker woken when it sleeps.
 #pragma once
 
+#include "Instances.hpp"
+#include "RingCalls.hpp"
 #include "RingTable.hpp"
 #include "ServingStats.hpp"
+#include "WorkerCalls.hpp"
 #include "WorkerHandshake.hpp"
 
 #include <cstdint>
-#include <functional>
 #include <mph/shm/Link.hpp>
 #include <string>
 #include <vector>
@@ -14,10 +16,11 @@
 namespace mph::host {
 
 // [instance thread]
-class WorkerConnection {
+class WorkerConnection : private RingCalls::Rings {
  public:
-  // The instance outlives the connection. `restore` is called once, before the first ring is served.
-  WorkerConnection(WorkerLinks links, std::string pluginId, Instance& instance, ServingStats& stats, std::function<void()> restore);
+  // The instances outlive the connection, or are removed before.
+  WorkerConnection(WorkerLinks links, uint32_t workerPid, Instances& instances, WorkerCalls& calls, ServingStats& stats);
+  ~WorkerConnection();
 
   WorkerConnection(const WorkerConnection&) = delete;
   WorkerConnection& operator=(const WorkerConnection&) = delete;
@@ -51,7 +54,20 @@ class WorkerConnection {
   // The look before going to sleep.
   bool HasPublications() const { return rings_.HasPublications(); }
   uint64_t TakeRingingNs() { return rings_.TakeRingingNs(); }
-  bool HasLateVerdicts() const { return !instance_.GetLateVerdicts().IsEmpty(); }
+  // Whether other threads have left something to do.
+  bool HasHandedOver() const;
+
+  // nullptr: no such router, or one that this host does not serve now.
+  ServedRing* FindServing(uint32_t router) const;
+
+  // Shows the worker what was written into the ring, and wakes it if it sleeps.
+  void Announce(ServedRing& ring) { rings_.Announce(ring); }
+
+  // It hears what is there, and gets what comes.
+  void AddInstance(Instance& instance);
+
+  // It hears that all is over; what it owed goes on without it.
+  void RemoveInstance(Instance& instance);
 
   // All rings are to stop behind what is published now; the worker is not told. Serve() goes on until HasLeft().
   void Leave();
@@ -71,20 +87,35 @@ class WorkerConnection {
   void StopRing(ServedRing& ring, ServedRing::StopAt where);
   void FinishStops();
   void FinishStop(ServedRing& ring);
-  bool WriteLateVerdicts();
+  bool SortLateVerdicts();
+  bool MarkToldLate();
+  void SendQueries();
+  void AnnounceWritten();
+  void OnQueryAnswer(uint32_t id, const Mph::Control::QueryAnswer& answer);
+
+  RingCalls::ClaimResult Claim(uint32_t router, uint32_t length, uint8_t*& bytes) override;
+  void Commit(uint32_t router) override;
+  void OnLost(uint32_t router, uint64_t call) override;
+  void Open(Instance& instance, ServedRing& ring);
+  void CloseRouter(uint32_t router);
 
   WorkerLinks links_;
-  const std::string pluginId_;
-  Instance& instance_;
-  ServingStats& stats_;
-  const std::function<void()> restore_;
-  bool hasRestored_{false};
+  const uint32_t workerPid_;
+  // As the first offer names what the worker has this host for: a plugin, or a group of them.
+  std::string servedId_;
+  Instances& instances_;
+  WorkerCalls& calls_;
+  Serving serving_;
   shm::LinkWriter ownLink_;
   RingTable rings_;
   // A plugin never sees a router's number twice, or a verdict that comes very late could meet another router's ticket.
   uint32_t lastRouter_{0};
-  // Those that did not fit into their ring yet.
+  // Empty but while they are sorted.
   std::vector<LateVerdict> lateVerdicts_;
+  // Numbers of the rings that have got some in this turn.
+  std::vector<uint32_t> toldLate_;
+  // Numbers of the rings in which plugins' calls were written that the worker was not shown yet.
+  std::vector<uint32_t> written_;
   // Numbers of the rings that are to stop.
   std::vector<uint32_t> stopping_;
   bool isLeaving_{false};

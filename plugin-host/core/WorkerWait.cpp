@@ -66,7 +66,7 @@ bool WorkerWait::Wait(uint64_t nowNs, int timeoutMs) {
 bool WorkerWait::Spin(uint64_t nowNs, uint64_t forNs) {
   const auto endNs = nowNs + forNs;
 
-  while (nowNs < endNs && !placement_.IsInTheWay() && !connection_.HasLateVerdicts() && !isStopping_.load(std::memory_order_relaxed)) {
+  while (nowNs < endNs && !placement_.IsInTheWay() && !connection_.HasHandedOver() && !isStopping_.load(std::memory_order_relaxed)) {
     for (int look = 0; look < LooksPerClock; ++look) {
       if (connection_.HasPublications()) {
         stats_.spins.Add(1);

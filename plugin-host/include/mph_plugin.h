@@ -346,7 +346,8 @@ typedef struct mph_host {
   mph_result (*subscribe)(mph_instance *instance, uint32_t router, uint32_t attachment, uint32_t producer, int wanted, uint64_t *call);
   /* `object`: number of a producer, data producer, consumer or data consumer. */
   mph_result (*query)(mph_instance *instance, uint32_t router, mph_query what, uint32_t object, uint64_t *call);
-  /* A 'message' event for the app. JSON text, or bytes if `binary`; at most MPH_MESSAGE_MAX. MPH_FULL: the app does not keep up. */
+  /* A 'message' event for the app. JSON text, or bytes if `binary`; at most MPH_MESSAGE_MAX. The name has up to 1024 bytes. MPH_FULL: the app
+   * does not keep up. */
   mph_result (*post)(mph_instance *instance, const char *name, const void *body, size_t length, int binary);
   /* Answers mph_message.request, once. With `failed` the body is text that says what is wrong. */
   mph_result (*reply)(mph_instance *instance, uint64_t request, int failed, const void *body, size_t length, int binary);
@@ -361,7 +362,7 @@ typedef struct mph_instance_info {
   uint32_t shard;
   const char *config; /* JSON text, zero-terminated, valid until create() returns */
   size_t config_length;
-  uint32_t worker_pid;
+  uint32_t worker_pid; /* 0: not known yet; mph_event has it */
   uint32_t reserved;
 } mph_instance_info;
 

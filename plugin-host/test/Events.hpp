@@ -45,6 +45,45 @@ inline auto AttachmentAdded(uint32_t number, const std::string& id) {
   };
 }
 
+// Of one plugin of a group.
+inline auto MemberAttached(uint32_t number, const std::string& member, Mph::Control::Mode mode = Mph::Control::Mode::Filter) {
+  return [=](flatbuffers::FlatBufferBuilder& builder) {
+    const auto memberOffset = builder.CreateString(member);
+    Mph::Control::EventBuilder event(builder);
+
+    event.add_type(Mph::Control::EventType::AttachmentAdded);
+    event.add_attachment(number);
+    event.add_member(memberOffset);
+    event.add_mode(mode);
+
+    return event.Finish();
+  };
+}
+
+inline auto AttachmentRemoved(uint32_t number) {
+  return [=](flatbuffers::FlatBufferBuilder& builder) {
+    Mph::Control::EventBuilder event(builder);
+
+    event.add_type(Mph::Control::EventType::AttachmentRemoved);
+    event.add_attachment(number);
+
+    return event.Finish();
+  };
+}
+
+inline auto RunAdded(uint32_t number, const std::vector<uint32_t>& members) {
+  return [=](flatbuffers::FlatBufferBuilder& builder) {
+    const auto membersOffset = builder.CreateVector(members);
+    Mph::Control::EventBuilder event(builder);
+
+    event.add_type(Mph::Control::EventType::RunAdded);
+    event.add_attachment(number);
+    event.add_members(membersOffset);
+
+    return event.Finish();
+  };
+}
+
 inline auto OfProducer(Mph::Control::EventType type, uint32_t number) {
   return [=](flatbuffers::FlatBufferBuilder& builder) {
     Mph::Control::EventBuilder event(builder);

@@ -24,8 +24,32 @@ struct Answer {
   Mph::Layout::Verdict verdict;
 };
 
+// Any record of the verdict ring, as it stands there.
+struct Record {
+  Mph::Layout::RecordType type;
+  host::Bytes bytes;
+
+  template <typename Fixed>
+  Fixed As() const {
+    Fixed fixed;
+
+    Require(bytes.size() >= sizeof fixed, "a record has its fixed part");
+    std::memcpy(&fixed, bytes.data(), sizeof fixed);
+
+    return fixed;
+  }
+};
+
+// Whom a record is meant for.
+struct MeantFor {
+  uint32_t run{1};
+  uint16_t members{1};
+};
+
 class FakeRing {
  public:
+  using To = MeantFor;
+
   static constexpr uint32_t RingSize = static_cast<uint32_t>(Mph::Layout::Limit::MinRingSize);
 
   explicit FakeRing(uint32_t number, std::string routerId = "router-1")
@@ -59,7 +83,7 @@ class FakeRing {
   uint64_t Position() const { return producer_.Position(); }
 
   // Ticket 0: nobody waits for the verdict. False: no room. Seen by the host after Publish().
-  bool WritePacket(uint64_t ticket, uint16_t sequenceNumber, uint32_t producer = 7, uint32_t payloadLength = 100) {
+  bool WritePacket(uint64_t ticket, uint16_t sequenceNumber, uint32_t producer = 7, uint32_t payloadLength = 100, To to = {}) {
     using namespace Mph::Layout;
 
     const auto length = static_cast<uint32_t>(sizeof(PacketRecord)) + payloadLength;
@@ -70,8 +94,8 @@ class FakeRing {
     }
 
     const PacketRecord record(RecordHeader(length, RecordType::Packet, 0, sizeof(PacketRecord)), ticket, host::MonotonicNs(), 0, producer,
-                              1, 1234, 5678, payloadLength, payloadLength, sequenceNumber, 12, 0, 100, MediaKind::Audio, Codec::Opus, 0, 0,
-                              255, 255, 30, 0, 0);
+                              to.run, 1234, 5678, payloadLength, payloadLength, sequenceNumber, 12, 0, 100, MediaKind::Audio, Codec::Opus, 0, 0,
+                              255, 255, 30, 0, to.members);
 
     std::memcpy(bytes, &record, sizeof record);
     std::memset(bytes + sizeof record, 0xab, payloadLength);
@@ -79,6 +103,29 @@ class FakeRing {
     if (ticket != 0) {
       ends_[producer_.Position()] = ticket;
     }
+
+    return true;
+  }
+
+  bool WriteData(uint64_t ticket, uint32_t ppid, const std::string& message, const std::vector<uint16_t>& subchannels = {}, To to = {}) {
+    using namespace Mph::Layout;
+
+    const auto offset = static_cast<uint32_t>(sizeof(DataRecord)) + shm::AlignedLength(static_cast<uint32_t>(subchannels.size() * 2));
+    const auto length = offset + static_cast<uint32_t>(message.size());
+    auto* const bytes = Claim(length);
+
+    if (bytes == nullptr) {
+      return false;
+    }
+
+    const auto size = static_cast<uint32_t>(message.size());
+    const DataRecord record(RecordHeader(length, RecordType::Data, 0, static_cast<uint16_t>(offset)), ticket, host::MonotonicNs(), 0, 9,
+                            to.run, ppid, size, size, static_cast<uint16_t>(subchannels.size()), to.members, -1, -1);
+
+    std::memcpy(bytes, &record, sizeof record);
+    std::copy(subchannels.begin(), subchannels.end(), reinterpret_cast<uint16_t*>(bytes + sizeof record));
+    std::memcpy(bytes + offset, message.data(), message.size());
+    Commit();
 
     return true;
   }
@@ -119,7 +166,24 @@ class FakeRing {
     return true;
   }
 
+  // A record without anything behind its fixed part.
+  template <typename Fixed>
+  bool WriteFixed(const Fixed& record) {
+    auto* const bytes = Claim(sizeof record);
+
+    if (bytes == nullptr) {
+      return false;
+    }
+    std::memcpy(bytes, &record, sizeof record);
+    Commit();
+
+    return true;
+  }
+
   void Publish() { producer_.Publish(); }
+
+  // As a ring looks that has come round: nothing of what was given back is there any more.
+  void Overwrite() { std::memset(packets_.Data() + static_cast<size_t>(PacketSegmentOffset::Ring), 0xee, RingSize); }
 
   // All verdicts that are there; gives their room back.
   std::vector<Answer> TakeVerdicts() {
@@ -136,6 +200,20 @@ class FakeRing {
     consumer_->Release(VerdictCursor());
 
     return answers;
+  }
+
+  // All records that are there, of whatever type; gives their room back.
+  std::vector<Record> TakeRecords() {
+    std::vector<Record> records;
+    shm::RingConsumer::RecordView view;
+
+    while (consumer_->Peek(view) == shm::RingConsumer::PeekResult::Ok) {
+      records.push_back({view.header.type(), {view.data, view.data + view.header.length()}});
+      consumer_->Consume(view);
+    }
+    consumer_->Release(VerdictCursor());
+
+    return records;
   }
 
   // What the host says that it has consumed.
@@ -201,6 +279,22 @@ inline std::vector<Answer> AwaitVerdicts(FakeRing& ring, size_t count) {
             return all.size() >= count;
           }),
           "the verdicts come");
+
+  return all;
+}
+
+// Waits until as many records came.
+inline std::vector<Record> AwaitRecords(FakeRing& ring, size_t count) {
+  std::vector<Record> all;
+
+  Require(Until([&] {
+            for (auto& record : ring.TakeRecords()) {
+              all.push_back(std::move(record));
+            }
+
+            return all.size() >= count;
+          }),
+          "the records come");
 
   return all;
 }

@@ -148,6 +148,14 @@ class FakeWorker {
     SendWithFds(builder, Mph::Control::CreateRingWithdrawn(builder, ring.Number()), {});
   }
 
+  // To a query of the host's with that id.
+  template <typename Build>
+  void Answer(uint32_t id, Build&& build) {
+    flatbuffers::FlatBufferBuilder builder;
+
+    socket_->Send(MakeFrame(builder, id, build(builder)), 1000);
+  }
+
   void SendFailure(const std::string& message) { socket_->Send(host::MakeFailure(1, Mph::Control::ErrorCode::Forbidden, message), 1000); }
 
   Frame Receive() {

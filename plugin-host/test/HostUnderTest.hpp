@@ -100,6 +100,21 @@ class HostUnderTest {
     }
   }
 
+  // Sends without waiting, and returns the number of the request; its answer comes from AwaitUnasked().
+  template <typename Build>
+  uint32_t Send(Build&& build) {
+    return Send(build, ++lastId_);
+  }
+
+  template <typename Build>
+  uint32_t Send(Build&& build, uint32_t id) {
+    flatbuffers::FlatBufferBuilder builder;
+
+    channel_->Send(MakeFrame(builder, id, build(builder)), 1000);
+
+    return id;
+  }
+
   // The next message that nobody asked for.
   Frame AwaitUnasked() {
     if (!unasked_.empty()) {
@@ -136,6 +151,27 @@ class HostUnderTest {
       return Mph::Control::CreateLoadPlugin(builder, builder.CreateString("plugin-1"), builder.CreateString(file),
                                             builder.CreateString(config), placement, memoryLimit);
     });
+  }
+
+  // One of a group. Requires that it works.
+  void LoadMember(const std::string& id, const std::string& plugin, const std::string& config) {
+    const auto answer = TryLoadMember(id, plugin, config);
+
+    if (const auto* failure = answer.envelope->body_as_Failure()) {
+      tap::comment(ToString(failure->message()));
+    }
+    Require(answer.envelope->body_as_PluginLoaded() != nullptr, "the plugin is loaded");
+  }
+
+  Frame TryLoadMember(const std::string& id, const std::string& plugin, const std::string& config) {
+    return Ask([&](auto& builder) {
+      return Mph::Control::CreateLoadPlugin(builder, builder.CreateString(id), builder.CreateString(Plugin(plugin)),
+                                            builder.CreateString(config));
+    });
+  }
+
+  Frame Unload(const std::string& id) {
+    return Ask([&](auto& builder) { return Mph::Control::CreateUnloadPlugin(builder, builder.CreateString(id)); });
   }
 
   // Sends ConnectWorker and does not wait: the worker of the test has to accept in the same thread.

@@ -196,6 +196,7 @@ void RingsThatCannotBeServed() {
   FakeWorker worker(100001);
   FakeRing ring(0);
   FakeRing sameNumber(0);
+  FakeRing other(1);
 
   host.Load("accept-all");
   worker.Meet(host);
@@ -214,14 +215,14 @@ void RingsThatCannotBeServed() {
   refusal(ErrorCode::System, "ring 0 of router router-1", "a ring whose segments cannot be mapped is refused, with the reason");
   worker.Offer(ring, {ring.PacketFd()});
   refusal(ErrorCode::Malformed, "1 descriptors", "a ring without its verdict segment is refused");
-  worker.Offer(ring, {}, "plugin-2");
-  refusal(ErrorCode::NotFound, "plugin-2", "a ring of another plugin is refused");
   worker.Offer(FakeRing(4096));
   refusal(ErrorCode::Malformed, "ring 4096", "a ring with a number beyond the limit is refused");
 
   worker.Serve(ring);
   worker.Offer(sameNumber);
   refusal(ErrorCode::Exists, "served already", "a ring number that is in use is refused");
+  worker.Offer(other, {}, "plugin-2");
+  refusal(ErrorCode::NotFound, "plugin-2", "a ring of another plugin than the first one's is refused");
 
   ring.WritePacket(1, 1);
   worker.Publish(ring);
