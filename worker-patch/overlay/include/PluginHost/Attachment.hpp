@@ -15,7 +15,7 @@ namespace PluginHost
 
 	/**
 	 * A plugin bound to a router or to one of its producers, with a mode and policies. Plain data: Control makes it, RouterTap
-	 * puts it into the chains of the producers that it means, ProducerTap counts on it.
+	 * puts it into the chains of the producers that it means, Chain counts on it.
 	 */
 	class Attachment
 	{

@@ -41,7 +41,7 @@ namespace PluginHost
 			return Control::instance->registry;
 		}
 
-		/* Called by ProducerTap, Plugin, PluginPlace, Registry and VerdictPump. */
+		/* Called by Chain, Plugin, ProducerTap, Registry, Succession and VerdictPump. */
 	public:
 		static void CountTapped()
 		{

@@ -2,6 +2,7 @@
 #define MS_PLUGIN_HOST_HELD_PACKET_HPP
 
 #include "common.hpp"
+#include "PluginHost/Item.hpp"
 #include "RTC/RTP/Packet.hpp"
 #include <array>
 #include <memory>
@@ -9,41 +10,37 @@
 
 namespace PluginHost
 {
-	class ProducerTap;
-	struct Stage;
-
 	/**
-	 * A packet that waits in a stage of its producer's chain, cloned into the worker's own memory.
-	 *
-	 * WAITING → ACCEPTED | DROPPED. A packet that is decided still waits for those before it: order is kept per producer. One that is
-	 * DROPPED passes the rest of the chain unseen, so that its number is dropped in order, too.
+	 * An RTP packet that the worker has in hand.
 	 */
-	class HeldPacket
+	class LivePacket : public Item
 	{
 	public:
-		enum class State : uint8_t
+		explicit LivePacket(RTC::RTP::Packet* packet) : Item(Form::LIVE), packet(packet)
 		{
-			WAITING,
-			ACCEPTED,
-			DROPPED
-		};
+		}
 
+	public:
+		RTC::RTP::Packet* GetPacket() const
+		{
+			return this->packet;
+		}
+
+	private:
+		// Passed by argument.
+		RTC::RTP::Packet* packet{ nullptr };
+	};
+
+	/**
+	 * An RTP packet that waits: a clone of the live one.
+	 */
+	class HeldPacket : public Held
+	{
 	public:
 		RTC::RTP::Packet* GetPacket() const
 		{
 			return this->packet.get();
 		}
-
-	public:
-		ProducerTap* producerTap{ nullptr };
-		Stage* stage{ nullptr };
-		// 0 unless a verdict is awaited.
-		uint64_t ticket{ 0 };
-		uint64_t heldAtNs{ 0 };
-		uint64_t deadlineNs{ 0 };
-		// Where its record ends in the packet ring.
-		uint64_t recordEnd{ 0 };
-		State state{ State::WAITING };
 
 	private:
 		friend class HeldPacketPool;

@@ -3,16 +3,13 @@
 
 #include "common.hpp"
 #include "PluginHost/Attachment.hpp"
-#include "PluginHost/Epoch.hpp"
 #include "PluginHost/KnownProducers.hpp"
+#include "PluginHost/PacketRing.hpp"
 #include "PluginHost/ProducerInfo.hpp"
+#include "PluginHost/Succession.hpp"
 #include "PluginHost/TicketTable.hpp"
-#include "RTC/RTP/Packet.hpp"
+#include "PluginHost/VerdictReader.hpp"
 #include "mph/fbs/control.h"
-#include <mph/shm/RecordWalk.hpp>
-#include <mph/shm/RingConsumer.hpp>
-#include <mph/shm/RingProducer.hpp>
-#include <mph/shm/Segment.hpp>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -25,25 +22,13 @@ namespace PluginHost
 	class RouterTap;
 
 	/**
-	 * A plugin's place at a router: the packet ring, which outlives hosts, and an epoch per host, one of which serves.
+	 * A plugin's place at a router: the packet ring, which outlives hosts, and all that is published in it. [worker-loop]
 	 *
-	 * EMPTY → SERVED ⇄ ABSENT
-	 *
-	 * It writes records and reads verdicts; what they mean is the business of ProducerTap. Which host serves is that of Plugin. [worker-loop]
+	 * Which host reads it is the business of Succession; what the host answers, of VerdictReader.
 	 */
 	class PluginPlace
 	{
 	public:
-		enum class State : uint8_t
-		{
-			// No host has served it yet: nothing goes through.
-			EMPTY,
-			// A host reads, or takes over from another one in a moment.
-			SERVED,
-			// The host went: filter packets follow onAbsent, observed ones wait in the ring.
-			ABSENT
-		};
-
 		enum class PublishResult : uint8_t
 		{
 			OK,
@@ -57,32 +42,36 @@ namespace PluginHost
 		~PluginPlace();
 
 	public:
-		State GetState() const
+		Plugin* GetPlugin() const
 		{
-			return this->state;
+			return this->plugin;
+		}
+		RouterTap* GetRouterTap() const
+		{
+			return this->routerTap;
+		}
+		PacketRing& GetPackets()
+		{
+			return this->packets;
+		}
+		Succession& GetSuccession()
+		{
+			return this->succession;
+		}
+		const Succession& GetSuccession() const
+		{
+			return this->succession;
 		}
 		bool IsServed() const
 		{
-			return this->state == State::SERVED;
+			return this->succession.IsServed();
 		}
-		bool IsServedBy(const HostLink* link) const
-		{
-			return this->serving && this->serving->link == link;
-		}
-		bool IsStopping() const
-		{
-			return this->serving && this->serving->phase == Epoch::Phase::STOPPING;
-		}
-		/**
-		 * Whether the host has mapped the ring.
-		 */
-		bool IsWarm(const HostLink* link) const;
 		/**
 		 * Where the next record begins.
 		 */
 		uint64_t GetPosition() const
 		{
-			return this->packets.Position();
+			return this->packets.GetPosition();
 		}
 		TicketTable& GetTickets()
 		{
@@ -95,16 +84,30 @@ namespace PluginHost
 		flatbuffers::Offset<Mph::Control::RingStats> FillBufferStats(
 		  flatbuffers::FlatBufferBuilder& builder);
 		/**
-		 * Copies the packet into the ring and lets the host see it. Never waits.
+		 * Claims a record, has it written, and lets the host see it. Never waits.
+		 *
+		 * @param write - Called with where recordLength bytes were claimed, if they were.
 		 */
-		PublishResult PublishPacket(
-		  const RTC::RTP::Packet* packet,
-		  const ProducerInfo& producer,
-		  const Attachment& attachment,
-		  uint64_t ticket,
-		  uint64_t nowNs,
-		  uint64_t deadlineNs,
-		  bool redelivered = false);
+		template<typename Writer>
+		PublishResult Publish(uint32_t recordLength, bool awaitsVerdict, const Writer& write)
+		{
+			if (!PublishPendingEvents())
+			{
+				return PublishResult::FULL;
+			}
+
+			uint8_t* record{ nullptr };
+
+			if (const auto result = Claim(recordLength, record); result != PublishResult::OK)
+			{
+				return result;
+			}
+
+			write(record);
+			Commit(awaitsVerdict);
+
+			return PublishResult::OK;
+		}
 		/**
 		 * Lifecycle records are never lost: what does not fit waits, and packets wait behind it.
 		 */
@@ -116,90 +119,47 @@ namespace PluginHost
 		void OnAttachmentRemoved(Attachment* attachment);
 		void OnRouterClosed();
 		/**
-		 * Makes the host's verdict segment and offers both. Throws if the segment cannot be made.
+		 * What a host that starts has to know: the attachments, and the producers that unread records may name.
 		 */
-		void Offer(HostLink* link, uint32_t ring);
-		void OnReady(HostLink* link);
+		std::vector<flatbuffers::Offset<Mph::Control::Event>> FillBufferState(
+		  flatbuffers::FlatBufferBuilder& builder) const;
 		/**
-		 * A host that is warm reads on from where the one before it stood.
+		 * See VerdictReader::Await().
 		 */
-		void Start(HostLink* link);
-		/**
-		 * Tells the host that serves, if any, to stop at a boundary.
-		 */
-		void Stop();
-		void OnStopped(HostLink* link);
-		/**
-		 * What it had published counts; what it had in hand is remembered if it died of it.
-		 */
-		void OnLinkGone(HostLink* link, bool hung);
-		/**
-		 * Nobody serves for now: filter packets follow onAbsent, observed ones wait in the ring.
-		 */
-		void OnAbsent();
-		void OnMissedDeadline();
-		void Withdraw();
-		/**
-		 * Whether the host that serves has something to do.
-		 */
-		bool HasWork() const;
-		/**
-		 * Whether it has done anything since the last call.
-		 */
-		bool HasMoved();
-		/**
-		 * Waits a moment for the verdict on the packet that was published last, if it is the only one outstanding and the host is
-		 * likely to give it at once. Then nothing needs to be held.
-		 *
-		 * @return Whether the packet is accepted; nothing if the verdict is still to come.
-		 */
-		std::optional<bool> AwaitVerdict(uint64_t ticket);
+		std::optional<bool> AwaitVerdict(uint64_t ticket)
+		{
+			auto* epoch = this->succession.GetServing();
+
+			return epoch ? this->verdictReader.Await(*epoch, ticket) : std::nullopt;
+		}
 		/**
 		 * Applies at most `max` verdicts of that host, if it serves.
 		 *
 		 * @return How many records were read; `max` means that more may be there.
 		 */
 		size_t DrainVerdicts(const HostLink* link, size_t max);
+		/**
+		 * Takes over the host's cursor if it lies on a boundary of a record that the worker published.
+		 */
+		void RefreshConsumed();
 
 	private:
 		bool PublishPendingEvents();
 		PublishResult Claim(uint32_t recordLength, uint8_t*& record);
-		void Publish(bool awaitsVerdict);
-		void RefreshConsumed();
-		void MarkRedelivered();
-		void RepublishPending();
-		void NoteSuspects(const Epoch& epoch, bool hung);
-		void Skip(uint64_t position, const Epoch& epoch);
-		std::vector<uint8_t> CopyRecords(uint64_t last) const;
-		Epoch* FindEpoch(const HostLink* link) const;
-		uint8_t* RecordAt(uint64_t position) const;
-		std::vector<flatbuffers::Offset<Mph::Control::Event>> FillBufferState(
-		  flatbuffers::FlatBufferBuilder& builder) const;
+		void Commit(bool awaitsVerdict);
 
 	private:
 		// Passed by argument.
 		Plugin* plugin{ nullptr };
 		RouterTap* routerTap{ nullptr };
-		uint32_t packetRingSize{ 0 };
 		uint32_t verdictRingSize{ 0 };
 		// Allocated by this.
-		mph::shm::Segment packetSegment;
-		mph::shm::RingProducer packets;
-		mph::shm::RecordWalk walk;
-		// In the order in which their hosts came.
-		std::vector<std::unique_ptr<Epoch>> epochs;
-		// Others.
-		State state{ State::EMPTY };
-		// From then on events are in the ring.
-		bool startedOnce{ false };
-		Epoch* serving{ nullptr };
-		// Counts starts.
-		uint64_t epochNumber{ 0 };
-		// What a host had in hand as it died of it; empty if equal.
-		uint64_t suspectFrom{ 0 };
-		uint64_t suspectUntil{ 0 };
-		uint64_t published{ 0 };
+		PacketRing packets;
 		TicketTable tickets;
+		VerdictReader verdictReader;
+		Succession succession;
+		// Others.
+		uint64_t published{ 0 };
 		std::vector<Attachment*> attachments;
 		KnownProducers producers;
 		std::deque<std::vector<uint8_t>> pendingEvents;

@@ -3,12 +3,13 @@
 
 #include "common.hpp"
 #include "PluginHost/Attachment.hpp"
+#include "PluginHost/Chain.hpp"
 #include "PluginHost/DroppedHistory.hpp"
-#include "PluginHost/HeldPacket.hpp"
+#include "PluginHost/Item.hpp"
+#include "PluginHost/PluginPlace.hpp"
 #include "PluginHost/ProducerInfo.hpp"
 #include "RTC/Producer.hpp"
 #include "RTC/RTP/Packet.hpp"
-#include <deque>
 #include <memory>
 #include <vector>
 
@@ -17,37 +18,14 @@ namespace PluginHost
 	class RouterTap;
 
 	/**
-	 * One attachment in one producer's chain. In filter mode packets wait in it, and leave it in the order in which they came.
+	 * The chain of one producer of RTP: which packets it is about, and what they are. Behind the last stage a packet is routed by the
+	 * router's own method, or its number dropped at each consumer. [worker-loop]
 	 */
-	struct Stage
+	class ProducerTap : public Chain
 	{
-		Attachment* attachment{ nullptr };
-		std::deque<HeldPacket*> queue;
-	};
-
-	/**
-	 * The chain of one producer: where packets are selected, published, held, released in order, and routed or dropped. [worker-loop]
-	 *
-	 * A packet passes the stages in turn. An observer gets a copy. A filter holds it until its verdict, its deadline, or the end of its
-	 * host. Behind the last stage the packet is routed by the router's own method, or its number dropped at each consumer.
-	 */
-	class ProducerTap
-	{
-	public:
-		/**
-		 * Why a held packet leaves a stage; says which counter it increments.
-		 */
-		enum class Cause : uint8_t
-		{
-			VERDICT,
-			TIMEOUT,
-			ABSENT,
-			DETACHED
-		};
-
 	public:
 		ProducerTap(RouterTap* routerTap, RTC::Producer* producer, bool pipe);
-		~ProducerTap();
+		~ProducerTap() override;
 
 	public:
 		const std::shared_ptr<ProducerInfo>& GetInfo() const
@@ -61,51 +39,32 @@ namespace PluginHost
 		 */
 		bool OnPacket(RTC::RTP::Packet* packet);
 		bool IsMeantBy(const Attachment& attachment) const;
-		void AddStage(Attachment* attachment);
-		/**
-		 * Packets that it holds are accepted.
-		 */
-		void RemoveStage(Attachment* attachment);
 		void SetPaused(bool paused)
 		{
 			this->info->paused = paused;
 		}
-		/**
-		 * Decides about a packet that awaits a verdict; it and those behind it leave the stage if it was the first.
-		 */
-		void Settle(HeldPacket* held, Cause cause, bool accept);
-		/**
-		 * Decides about all packets of the attachment, in all producers, by its policy for that cause.
-		 */
-		static void SettleAll(Attachment* attachment, Cause cause);
-		/**
-		 * Decides about a packet that awaits a verdict by its attachment's policy for that cause.
-		 */
-		static void SettleOne(HeldPacket* held, Cause cause);
-		/**
-		 * Decides about those that are past their deadline.
-		 *
-		 * @return The next deadline, 0 if none.
-		 */
-		static uint64_t Expire(Attachment* attachment, uint64_t nowNs);
+
+		/* Pure virtual methods inherited from Chain. */
+	public:
+		PluginPlace::PublishResult Publish(
+		  const Item& item,
+		  const Attachment& attachment,
+		  uint64_t ticket,
+		  uint64_t nowNs,
+		  uint64_t deadlineNs,
+		  bool redelivered) override;
+
+	protected:
+		void SetTapped(bool tapped) override;
+		Held* Hold(const Item& item) override;
+		void Free(Held* held) override;
+		bool Finish(const Item& item, bool dropped) override;
+		void Route(Held* held) override;
 
 	private:
-		bool Pass(RTC::RTP::Packet* packet, HeldPacket* held, size_t stageIndex);
-		void Observe(Stage& stage, const RTC::RTP::Packet* packet);
-		HeldPacket* Filter(Stage& stage, const RTC::RTP::Packet* packet, HeldPacket* held, bool& dropped);
-		void Enqueue(Stage& stage, HeldPacket* held, HeldPacket::State state);
-		void ReleaseDecided(Stage& stage);
-		size_t IndexOf(const Stage& stage) const;
-		// Whether the router may route it.
-		bool Finish(const RTC::RTP::Packet* packet, bool dropped);
 		DroppedHistory& GetHistory(uint32_t ssrc);
-		static void ForgetTicket(HeldPacket* held);
-		static HeldPacket* FirstWaiting(Attachment* attachment);
 
 	private:
-		// Beyond these a packet counts as overflow: what waits for a verdict at one place is bounded by TicketTable::Capacity, what
-		// waits in one stage behind it by this.
-		static constexpr size_t MaxQueue{ 8192 };
 		static constexpr size_t MaxHistories{ 16 };
 
 	private:
@@ -114,8 +73,6 @@ namespace PluginHost
 		RTC::Producer* producer{ nullptr };
 		// Allocated by this.
 		std::shared_ptr<ProducerInfo> info;
-		// In the order of the chain.
-		std::vector<std::unique_ptr<Stage>> stages;
 		std::vector<std::unique_ptr<DroppedHistory>> histories;
 		// Others.
 		// The router calls us back for packets that we route.

@@ -6,7 +6,7 @@
 
 namespace PluginHost
 {
-	class HeldPacket;
+	class Held;
 
 	/**
 	 * The tickets that are outstanding at one plugin's place, in the worker's own memory: a verdict counts only if its ticket is in
@@ -37,13 +37,13 @@ namespace PluginHost
 			return ticket;
 		}
 
-		void Bind(uint64_t ticket, HeldPacket* held)
+		void Bind(uint64_t ticket, Held* held)
 		{
 			this->slots[ticket & 0xffff].held = held;
 		}
 
 		// nullptr: not outstanding.
-		HeldPacket* Find(uint64_t ticket) const
+		Held* Find(uint64_t ticket) const
 		{
 			const size_t slot = ticket & 0xffff;
 
@@ -89,7 +89,7 @@ namespace PluginHost
 		struct Slot
 		{
 			uint64_t ticket{ 0 };
-			HeldPacket* held{ nullptr };
+			Held* held{ nullptr };
 		};
 
 	private:

@@ -49,13 +49,7 @@ namespace PluginHost
 
 		owned->packet.reset();
 		owned->largeStorage.reset();
-		owned->producerTap = nullptr;
-		owned->stage       = nullptr;
-		owned->ticket      = 0;
-		owned->heldAtNs    = 0;
-		owned->deadlineNs  = 0;
-		owned->recordEnd   = 0;
-		owned->state       = HeldPacket::State::WAITING;
+		owned->Reset();
 
 		this->idle.push_back(std::move(owned));
 	}

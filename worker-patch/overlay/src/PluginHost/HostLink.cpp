@@ -180,7 +180,7 @@ namespace PluginHost
 			this->isReady.push_back(false);
 		}
 
-		place->Offer(this, static_cast<uint32_t>(it - this->rings.begin()));
+		place->GetSuccession().Offer(this, static_cast<uint32_t>(it - this->rings.begin()));
 
 		*it = place;
 	}
@@ -221,7 +221,7 @@ namespace PluginHost
 		  this->rings,
 		  [this](const PluginPlace* place)
 		  {
-			  return !place || place->IsWarm(this);
+			  return !place || place->GetSuccession().IsWarm(this);
 		  });
 	}
 

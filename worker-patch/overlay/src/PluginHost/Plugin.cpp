@@ -86,7 +86,7 @@ namespace PluginHost
 		// The controller hears what it died of, then that it is gone, then who takes over.
 		for (auto* place : this->places)
 		{
-			place->OnLinkGone(link, hung);
+			place->GetSuccession().OnLinkGone(link, hung);
 		}
 
 		CountDisconnect(held);
@@ -132,7 +132,7 @@ namespace PluginHost
 		{
 			for (auto* place : this->places)
 			{
-				place->OnAbsent();
+				place->GetSuccession().OnAbsent();
 			}
 		}
 
@@ -156,11 +156,11 @@ namespace PluginHost
 	{
 		MS_TRACE();
 
-		place->OnReady(link);
+		place->GetSuccession().OnReady(link);
 
 		if (link == this->serving && !this->handover)
 		{
-			place->Start(link);
+			place->GetSuccession().Start(link);
 		}
 
 		UpdatePhase(link);
@@ -170,14 +170,14 @@ namespace PluginHost
 	{
 		MS_TRACE();
 
-		place->OnStopped(link);
+		place->GetSuccession().OnStopped(link);
 
 		if (!this->handover)
 		{
 			// It was too late: the one that was to follow is not asked any more.
 			if (link == this->serving)
 			{
-				place->Start(link);
+				place->GetSuccession().Start(link);
 			}
 
 			return;
@@ -195,11 +195,11 @@ namespace PluginHost
 		MS_TRACE();
 
 		link->WithdrawRing(place);
-		place->OnLinkGone(link, /*hung*/ false);
+		place->GetSuccession().OnLinkGone(link, /*hung*/ false);
 
 		if (link == this->serving)
 		{
-			place->OnAbsent();
+			place->GetSuccession().OnAbsent();
 		}
 
 		UpdatePhase(link);
@@ -253,7 +253,7 @@ namespace PluginHost
 
 		for (auto* place : this->places)
 		{
-			place->Stop();
+			place->GetSuccession().Stop();
 		}
 
 		if (AreAllStopped())
@@ -283,8 +283,8 @@ namespace PluginHost
 		for (auto* place : this->places)
 		{
 			// Both are asked of each: what is seen here is what the next look compares with.
-			hasWork  = place->HasWork() || hasWork;
-			hasMoved = place->HasMoved() || hasMoved;
+			hasWork  = place->GetSuccession().HasWork() || hasWork;
+			hasMoved = place->GetSuccession().HasMoved() || hasMoved;
 		}
 
 		static constexpr uint64_t NsPerMs{ 1000000 };
@@ -333,13 +333,15 @@ namespace PluginHost
 
 		for (auto* place : this->places)
 		{
-			if (place->IsWarm(next))
+			auto& succession = place->GetSuccession();
+
+			if (succession.IsWarm(next))
 			{
-				place->Start(next);
+				succession.Start(next);
 			}
 			else
 			{
-				place->OnAbsent();
+				succession.OnAbsent();
 			}
 		}
 
@@ -364,9 +366,11 @@ namespace PluginHost
 		{
 			for (auto* place : this->places)
 			{
-				if (!place->IsServedBy(this->serving) && place->IsWarm(this->serving))
+				auto& succession = place->GetSuccession();
+
+				if (!succession.IsServedBy(this->serving) && succession.IsWarm(this->serving))
 				{
-					place->Start(this->serving);
+					succession.Start(this->serving);
 				}
 			}
 		}
@@ -382,7 +386,7 @@ namespace PluginHost
 		  this->places,
 		  [](const PluginPlace* place)
 		  {
-			  return place->IsStopping();
+			  return place->GetSuccession().IsStopping();
 		  });
 	}
 
@@ -397,7 +401,7 @@ namespace PluginHost
 		                                                  this->places,
 		                                                  [link](const PluginPlace* place)
 		                                                  {
-			                                                  return place->IsServedBy(link);
+			                                                  return place->GetSuccession().IsServedBy(link);
 		                                                  });
 		const auto phase     = isServing        ? Fbs::HostPhase::Serving
 		                       : link->IsWarm() ? Fbs::HostPhase::Warm

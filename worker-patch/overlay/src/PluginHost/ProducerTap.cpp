@@ -6,78 +6,21 @@
 #include "PluginHost/Macros.hpp"
 #include "PluginHost/Codecs.hpp"
 #include "PluginHost/Control.hpp"
-#include "PluginHost/PluginPlace.hpp"
+#include "PluginHost/HeldPacket.hpp"
+#include "PluginHost/PacketRecord.hpp"
 #include "PluginHost/RouterTap.hpp"
 #include "PluginHost/VerdictPump.hpp"
-#include <uv.h> // uv_hrtime()
 
 namespace PluginHost
 {
 	/* Static. */
 
-	using Mph::Control::Mode;
-	using Mph::Control::Policy;
-
 	static thread_local HeldPacketPool pool;
 
-	static bool isAccept(Policy policy)
+	static RTC::RTP::Packet* packetOf(const Item& item)
 	{
-		return policy == Policy::Accept;
-	}
-
-	/**
-	 * The one counter that the packet increments.
-	 */
-	static void count(Attachment& attachment, ProducerTap::Cause cause, bool accept)
-	{
-		auto& counters = attachment.counters;
-
-		switch (cause)
-		{
-			case ProducerTap::Cause::VERDICT:
-			{
-				++(accept ? counters.accepted : counters.dropped);
-
-				break;
-			}
-			case ProducerTap::Cause::TIMEOUT:
-			{
-				++(accept ? counters.timeoutAccepted : counters.timeoutDropped);
-
-				break;
-			}
-			case ProducerTap::Cause::ABSENT:
-			{
-				++(accept ? counters.absentAccepted : counters.absentDropped);
-
-				break;
-			}
-			case ProducerTap::Cause::DETACHED:
-			{
-				++counters.detachedAccepted;
-
-				break;
-			}
-		}
-	}
-
-	static bool policyOf(const Attachment& attachment, ProducerTap::Cause cause)
-	{
-		switch (cause)
-		{
-			case ProducerTap::Cause::TIMEOUT:
-			{
-				return isAccept(attachment.onTimeout);
-			}
-			case ProducerTap::Cause::ABSENT:
-			{
-				return isAccept(attachment.onAbsent);
-			}
-			default:
-			{
-				return true;
-			}
-		}
+		return item.IsHeld() ? static_cast<const HeldPacket&>(item).GetPacket()
+		                     : static_cast<const LivePacket&>(item).GetPacket();
 	}
 
 	/* Instance methods. */
@@ -130,19 +73,7 @@ namespace PluginHost
 
 		this->producer->tap = nullptr;
 
-		for (auto& stage : this->stages)
-		{
-			for (auto* held : stage->queue)
-			{
-				if (held->state == HeldPacket::State::WAITING)
-				{
-					ForgetTicket(held);
-					++stage->attachment->counters.closedFreed;
-				}
-
-				pool.Free(held);
-			}
-		}
+		FreeAll();
 	}
 
 	bool ProducerTap::OnPacket(RTC::RTP::Packet* packet)
@@ -155,7 +86,9 @@ namespace PluginHost
 		Control::CountTapped();
 		VerdictPump::Awake();
 
-		return Pass(packet, nullptr, 0);
+		LivePacket live(packet);
+
+		return Pass(live, 0);
 	}
 
 	bool ProducerTap::IsMeantBy(const Attachment& attachment) const
@@ -171,351 +104,56 @@ namespace PluginHost
 		       (attachment.pipe || !this->info->pipe);
 	}
 
-	void ProducerTap::AddStage(Attachment* attachment)
+	PluginPlace::PublishResult ProducerTap::Publish(
+	  const Item& item,
+	  const Attachment& attachment,
+	  uint64_t ticket,
+	  uint64_t nowNs,
+	  uint64_t deadlineNs,
+	  bool redelivered)
 	{
 		MS_TRACE();
 
-		const auto it = std::ranges::find_if(
-		  this->stages,
-		  [attachment](const std::unique_ptr<Stage>& stage)
+		const auto* packet = packetOf(item);
+
+		return attachment.place->Publish(
+		  PacketRecord::GetLength(packet),
+		  /*awaitsVerdict*/ ticket != 0,
+		  [&](uint8_t* record)
 		  {
-			  return attachment->ComesBefore(*stage->attachment);
+			  PacketRecord::Write(
+			    record, packet, *this->info, attachment.number, ticket, nowNs, deadlineNs, redelivered);
 		  });
+	}
 
-		auto stage = std::make_unique<Stage>();
+	void ProducerTap::SetTapped(bool tapped)
+	{
+		MS_TRACE();
 
-		stage->attachment = attachment;
-
-		this->stages.insert(it, std::move(stage));
-
-#ifndef MPH_NO_TAP
-		this->producer->tap = this;
+#ifdef MPH_NO_TAP
+		tapped = false;
 #endif
-	}
 
-	void ProducerTap::RemoveStage(Attachment* attachment)
-	{
-		MS_TRACE();
-
-		const auto it = std::ranges::find_if(
-		  this->stages,
-		  [attachment](const std::unique_ptr<Stage>& stage)
-		  {
-			  return stage->attachment == attachment;
-		  });
-
-		if (it == this->stages.end())
-		{
-			return;
-		}
-
-		// By now nothing in it awaits a verdict, so nothing is in it.
-		this->stages.erase(it);
-
-		if (this->stages.empty())
-		{
-			this->producer->tap = nullptr;
-		}
-	}
-
-	void ProducerTap::Settle(HeldPacket* held, Cause cause, bool accept)
-	{
-		auto& stage      = *held->stage;
-		auto& attachment = *stage.attachment;
-
-		ForgetTicket(held);
-		attachment.holdHistogram.Add(uv_hrtime() - held->heldAtNs);
-		count(attachment, cause, accept);
-
-		held->state = accept ? HeldPacket::State::ACCEPTED : HeldPacket::State::DROPPED;
-
-		ReleaseDecided(stage);
-	}
-
-	void ProducerTap::SettleAll(Attachment* attachment, Cause cause)
-	{
-		MS_TRACE();
-
-		const bool accept = policyOf(*attachment, cause);
-
-		while (auto* held = FirstWaiting(attachment))
-		{
-			attachment->deadlines.pop_front();
-
-			// An exception must not leave others behind.
-			try
-			{
-				held->producerTap->Settle(held, cause, accept);
-			}
-			catch (const std::exception& error)
-			{
-				Control::CountApplyError(error.what());
-			}
-		}
-	}
-
-	void ProducerTap::SettleOne(HeldPacket* held, Cause cause)
-	{
-		MS_TRACE();
-
-		held->producerTap->Settle(held, cause, policyOf(*held->stage->attachment, cause));
-	}
-
-	uint64_t ProducerTap::Expire(Attachment* attachment, uint64_t nowNs)
-	{
-		const bool accept = policyOf(*attachment, Cause::TIMEOUT);
-
-		while (auto* held = FirstWaiting(attachment))
-		{
-			if (held->deadlineNs > nowNs)
-			{
-				return held->deadlineNs;
-			}
-
-			attachment->deadlines.pop_front();
-			attachment->place->OnMissedDeadline();
-
-			try
-			{
-				held->producerTap->Settle(held, Cause::TIMEOUT, accept);
-			}
-			catch (const std::exception& error)
-			{
-				Control::CountApplyError(error.what());
-			}
-		}
-
-		return 0;
+		this->producer->tap = tapped ? this : nullptr;
 	}
 
 	/**
-	 * Takes the packet through the chain from the given stage on. `held` is its clone if it has been held before, then `packet` is that
-	 * clone's.
-	 *
-	 * @return True if the packet was held (again) or dropped; false if it is to be routed.
+	 * A clone takes the packet's payload descriptor with it.
 	 */
-	bool ProducerTap::Pass(RTC::RTP::Packet* packet, HeldPacket* held, size_t stageIndex)
+	Held* ProducerTap::Hold(const Item& item)
 	{
-		bool dropped = held && held->state == HeldPacket::State::DROPPED;
-
-		for (; stageIndex < this->stages.size(); ++stageIndex)
-		{
-			auto& stage = *this->stages[stageIndex];
-
-			if (stage.attachment->mode == Mode::Observe)
-			{
-				if (!dropped)
-				{
-					Observe(stage, packet);
-				}
-
-				continue;
-			}
-
-			if (Filter(stage, packet, held, dropped))
-			{
-				return true;
-			}
-		}
-
-		return !Finish(packet, dropped);
+		return pool.Hold(packetOf(item));
 	}
 
-	void ProducerTap::Observe(Stage& stage, const RTC::RTP::Packet* packet)
+	void ProducerTap::Free(Held* held)
 	{
-		auto& attachment = *stage.attachment;
-
-		if (!attachment.IsInForce())
-		{
-			return;
-		}
-
-		const auto result = attachment.place->PublishPacket(
-		  packet, *this->info, attachment, /*ticket*/ 0, uv_hrtime(), /*deadlineNs*/ 0);
-
-		if (result == PluginPlace::PublishResult::OK)
-		{
-			++attachment.counters.observed;
-		}
-		else if (attachment.place->IsServed())
-		{
-			++attachment.counters.observeOverflow;
-		}
-		else
-		{
-			++attachment.counters.observeAbsent;
-		}
+		pool.Free(static_cast<HeldPacket*>(held));
 	}
 
-	/**
-	 * @return The held packet if it now waits in this stage, nullptr if it goes on. `dropped` becomes true if a policy drops it.
-	 */
-	HeldPacket* ProducerTap::Filter(
-	  Stage& stage, const RTC::RTP::Packet* packet, HeldPacket* held, bool& dropped)
+	bool ProducerTap::Finish(const Item& item, bool dropped)
 	{
-		auto& attachment = *stage.attachment;
+		const auto* packet = packetOf(item);
 
-		if (!dropped && attachment.IsInForce())
-		{
-			auto* place = attachment.place;
-
-			if (!place->IsServed())
-			{
-				const bool accept = isAccept(attachment.onAbsent);
-
-				count(attachment, Cause::ABSENT, accept);
-				dropped = !accept;
-			}
-			else
-			{
-				auto& tickets         = place->GetTickets();
-				const auto ticket     = stage.queue.size() < MaxQueue ? tickets.Claim() : 0;
-				const auto nowNs      = uv_hrtime();
-				const auto deadlineNs = nowNs + attachment.deadlineNs;
-
-				if (
-				  ticket == 0 ||
-				  place->PublishPacket(packet, *this->info, attachment, ticket, nowNs, deadlineNs) !=
-				    PluginPlace::PublishResult::OK)
-				{
-					// Ring or table is full.
-					if (ticket != 0)
-					{
-						tickets.Release(ticket);
-					}
-
-					// Keeping order behind a full queue would hold without bound.
-					const bool accept = isAccept(attachment.onOverflow) && stage.queue.size() < MaxQueue;
-
-					++(accept ? attachment.counters.overflowAccepted : attachment.counters.overflowDropped);
-					dropped = !accept;
-				}
-				else if (const auto accept = stage.queue.empty() ? place->AwaitVerdict(ticket) : std::nullopt)
-				{
-					tickets.Release(ticket);
-					attachment.holdHistogram.Add(uv_hrtime() - nowNs);
-					count(attachment, Cause::VERDICT, *accept);
-					dropped = !*accept;
-				}
-				else
-				{
-					// Cloned only now: a clone takes the packet's payload descriptor with it, so there is no way back.
-					if (!held)
-					{
-						held = pool.Hold(packet);
-					}
-
-					tickets.Bind(ticket, held);
-
-					held->ticket     = ticket;
-					held->heldAtNs   = nowNs;
-					held->deadlineNs = deadlineNs;
-					held->recordEnd  = place->GetPosition();
-					++attachment.held;
-
-					// Settled tickets are taken off here, so that the queue does not outgrow what is held.
-					FirstWaiting(std::addressof(attachment));
-					attachment.deadlines.push_back(ticket);
-
-					VerdictPump::ArmDeadline(deadlineNs);
-					Enqueue(stage, held, HeldPacket::State::WAITING);
-
-					return held;
-				}
-			}
-		}
-
-		// Decided, or not asked at all. It still must not overtake those that wait here.
-		if (stage.queue.empty())
-		{
-			if (held)
-			{
-				held->state = dropped ? HeldPacket::State::DROPPED : HeldPacket::State::ACCEPTED;
-			}
-
-			return nullptr;
-		}
-
-		// One that is dropped while the queue is full is not remembered in order; its number is dropped at once.
-		if (!held && dropped && stage.queue.size() >= MaxQueue)
-		{
-			return nullptr;
-		}
-
-		if (!held)
-		{
-			held = pool.Hold(packet);
-		}
-
-		Enqueue(stage, held, dropped ? HeldPacket::State::DROPPED : HeldPacket::State::ACCEPTED);
-
-		return held;
-	}
-
-	void ProducerTap::Enqueue(Stage& stage, HeldPacket* held, HeldPacket::State state)
-	{
-		held->producerTap = this;
-		held->stage       = std::addressof(stage);
-		held->state       = state;
-
-		stage.queue.push_back(held);
-	}
-
-	/**
-	 * Those at the front of the stage that are decided go on.
-	 */
-	void ProducerTap::ReleaseDecided(Stage& stage)
-	{
-		while (!stage.queue.empty() && stage.queue.front()->state != HeldPacket::State::WAITING)
-		{
-			auto* held = stage.queue.front();
-
-			stage.queue.pop_front();
-
-			// An exception on the way costs this packet only.
-			try
-			{
-				auto* packet = held->GetPacket();
-
-				if (!Pass(packet, held, IndexOf(stage) + 1))
-				{
-					this->routing = true;
-					this->routerTap->Route(this->producer, packet);
-				}
-				else if (held->stage != std::addressof(stage))
-				{
-					// It waits in a later stage.
-					held = nullptr;
-				}
-			}
-			catch (const std::exception& error)
-			{
-				Control::CountApplyError(error.what());
-			}
-
-			this->routing = false;
-
-			if (held)
-			{
-				pool.Free(held);
-			}
-		}
-	}
-
-	size_t ProducerTap::IndexOf(const Stage& stage) const
-	{
-		const auto it = std::ranges::find_if(
-		  this->stages,
-		  [&stage](const std::unique_ptr<Stage>& other)
-		  {
-			  return other.get() == std::addressof(stage);
-		  });
-
-		return it - this->stages.begin();
-	}
-
-	bool ProducerTap::Finish(const RTC::RTP::Packet* packet, bool dropped)
-	{
 		if (dropped)
 		{
 			this->routerTap->Drop(this->producer, packet);
@@ -544,6 +182,24 @@ namespace PluginHost
 		return true;
 	}
 
+	void ProducerTap::Route(Held* held)
+	{
+		this->routing = true;
+
+		try
+		{
+			this->routerTap->Route(this->producer, packetOf(*held));
+		}
+		catch (const std::exception&)
+		{
+			this->routing = false;
+
+			throw;
+		}
+
+		this->routing = false;
+	}
+
 	DroppedHistory& ProducerTap::GetHistory(uint32_t ssrc)
 	{
 		for (auto& history : this->histories)
@@ -561,34 +217,5 @@ namespace PluginHost
 		}
 
 		return *this->histories.emplace_back(std::make_unique<DroppedHistory>(ssrc));
-	}
-
-	/**
-	 * It does not await a verdict any more.
-	 */
-	void ProducerTap::ForgetTicket(HeldPacket* held)
-	{
-		auto& attachment = *held->stage->attachment;
-
-#ifndef MPH_SABOTAGE_KEEP_TICKETS
-		attachment.place->GetTickets().Release(held->ticket);
-#endif
-		held->ticket = 0;
-		--attachment.held;
-	}
-
-	HeldPacket* ProducerTap::FirstWaiting(Attachment* attachment)
-	{
-		while (!attachment->deadlines.empty())
-		{
-			if (auto* held = attachment->place->GetTickets().Find(attachment->deadlines.front()))
-			{
-				return held;
-			}
-
-			attachment->deadlines.pop_front();
-		}
-
-		return nullptr;
 	}
 } // namespace PluginHost

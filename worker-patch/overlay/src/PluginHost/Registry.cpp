@@ -3,9 +3,9 @@
 
 #include "PluginHost/Registry.hpp"
 #include "Logger.hpp"
+#include "PluginHost/Chain.hpp"
 #include "PluginHost/Control.hpp"
 #include "PluginHost/PluginPlace.hpp"
-#include "PluginHost/ProducerTap.hpp"
 #include "PluginHost/RequestError.hpp"
 #include "PluginHost/RouterTap.hpp"
 #include "PluginHost/VerdictPump.hpp"
@@ -321,7 +321,7 @@ namespace PluginHost
 
 		if (attachment->paused)
 		{
-			ProducerTap::SettleAll(attachment, ProducerTap::Cause::DETACHED);
+			Chain::SettleAll(attachment, Chain::Cause::DETACHED);
 		}
 	}
 
@@ -361,7 +361,7 @@ namespace PluginHost
 				continue;
 			}
 
-			const auto deadline = ProducerTap::Expire(kv.second.get(), nowNs);
+			const auto deadline = Chain::Expire(kv.second.get(), nowNs);
 
 			if (deadline != 0)
 			{

@@ -182,7 +182,7 @@ namespace PluginHost
 			return;
 		}
 
-		ProducerTap::SettleAll(attachment, ProducerTap::Cause::DETACHED);
+		Chain::SettleAll(attachment, Chain::Cause::DETACHED);
 
 		for (auto& kv : this->producerTaps)
 		{
@@ -269,7 +269,7 @@ namespace PluginHost
 			return;
 		}
 
-		it->second->Withdraw();
+		it->second->GetSuccession().Withdraw();
 		std::erase(plugin->GetPlaces(), it->second.get());
 		this->places.erase(it);
 	}
