@@ -5,7 +5,7 @@ import t from 'tap';
 
 import { buildNative, type NativeFlavour } from '../../tools/build-native.ts';
 
-const all = ['layout', 'segment', 'ring', 'hostile-peer', 'record-walk', 'doorbell', 'link', 'stream-numbers'];
+const all = ['layout', 'segment', 'ring', 'hostile-peer', 'record-walk', 'doorbell', 'link', 'stream-numbers', 'injection-rules'];
 const runs: readonly (readonly [NativeFlavour, readonly string[]])[] = [
 	['release', all],
 	['asan', all],
