@@ -47,6 +47,7 @@ namespace PluginHost
 
 	public:
 		void AddStage(Attachment* attachment);
+		bool HasStage(const Attachment* attachment) const;
 		/**
 		 * Items that it holds are accepted.
 		 */
@@ -91,6 +92,10 @@ namespace PluginHost
 		 */
 		virtual void SetTapped(bool tapped) = 0;
 		/**
+		 * Whether there is memory to hold one more.
+		 */
+		virtual bool CanHold(const Item& item) const = 0;
+		/**
 		 * Copies a live item, which is not used any more then.
 		 */
 		virtual Held* Hold(const Item& item) = 0;
@@ -121,6 +126,7 @@ namespace PluginHost
 	private:
 		void Observe(Stage& stage, const Item& item);
 		bool Filter(Stage& stage, Item& item, bool& dropped);
+		bool HasRoom(const Stage& stage, const Item& item) const;
 		void Enqueue(Stage& stage, Held* held, Held::State state);
 		void ReleaseDecided(Stage& stage);
 		size_t IndexOf(const Stage& stage) const;

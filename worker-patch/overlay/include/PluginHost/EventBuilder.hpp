@@ -3,7 +3,7 @@
 
 #include "common.hpp"
 #include "PluginHost/Attachment.hpp"
-#include "PluginHost/ProducerInfo.hpp"
+#include "PluginHost/ObjectInfo.hpp"
 #include "mph/fbs/control.h"
 
 /**
@@ -11,10 +11,18 @@
  */
 namespace PluginHost::EventBuilder
 {
-	flatbuffers::Offset<Mph::Control::Event> BuildProducer(
-	  flatbuffers::FlatBufferBuilder& builder, Mph::Control::EventType type, const ProducerInfo& producer);
-	flatbuffers::Offset<Mph::Control::Event> BuildProducerClosed(
-	  flatbuffers::FlatBufferBuilder& builder, uint32_t producerNumber);
+	/**
+	 * @param withParameters - Their JSON text is the largest part.
+	 */
+	flatbuffers::Offset<Mph::Control::Event> BuildCreated(
+	  flatbuffers::FlatBufferBuilder& builder, const ObjectInfo& object, bool withParameters = true);
+	/**
+	 * By what `paused` is now.
+	 */
+	flatbuffers::Offset<Mph::Control::Event> BuildPausedOrResumed(
+	  flatbuffers::FlatBufferBuilder& builder, const ObjectInfo& object);
+	flatbuffers::Offset<Mph::Control::Event> BuildClosed(
+	  flatbuffers::FlatBufferBuilder& builder, const ObjectInfo& object);
 	flatbuffers::Offset<Mph::Control::Event> BuildAttachment(
 	  flatbuffers::FlatBufferBuilder& builder, Mph::Control::EventType type, const Attachment& attachment);
 	flatbuffers::Offset<Mph::Control::Event> BuildRouterClosed(flatbuffers::FlatBufferBuilder& builder);

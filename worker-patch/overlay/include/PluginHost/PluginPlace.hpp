@@ -3,14 +3,14 @@
 
 #include "common.hpp"
 #include "PluginHost/Attachment.hpp"
-#include "PluginHost/KnownProducers.hpp"
+#include "PluginHost/KnownObjects.hpp"
+#include "PluginHost/ObjectInfo.hpp"
 #include "PluginHost/PacketRing.hpp"
-#include "PluginHost/ProducerInfo.hpp"
+#include "PluginHost/PendingEvents.hpp"
 #include "PluginHost/Succession.hpp"
 #include "PluginHost/TicketTable.hpp"
 #include "PluginHost/VerdictReader.hpp"
 #include "mph/fbs/control.h"
-#include <deque>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -111,18 +111,35 @@ namespace PluginHost
 		/**
 		 * Lifecycle records are never lost: what does not fit waits, and packets wait behind it.
 		 */
-		void PublishEvent(flatbuffers::FlatBufferBuilder& builder);
-		void OnProducer(const std::shared_ptr<const ProducerInfo>& producer);
-		void OnProducerPaused(const ProducerInfo& producer);
-		void OnProducerClosed(uint32_t producerNumber);
+		void PublishEvent(
+		  flatbuffers::FlatBufferBuilder& builder,
+		  PendingEvents::Change change = PendingEvents::Change::OTHER,
+		  uint32_t objectNumber        = 0);
+		bool Knows(uint32_t objectNumber) const
+		{
+			return this->objects.IsOpen(objectNumber);
+		}
+		const KnownObjects& GetObjects() const
+		{
+			return this->objects;
+		}
+		/**
+		 * Hosts get to know it, if they do not yet.
+		 */
+		void OnObject(const std::shared_ptr<const ObjectInfo>& object);
+		/* Do nothing about what they do not know. */
+		void OnObjectPausedOrResumed(const ObjectInfo& object);
+		void OnObjectClosed(const ObjectInfo& object);
 		void OnAttachmentAdded(Attachment* attachment);
 		void OnAttachmentRemoved(Attachment* attachment);
 		void OnRouterClosed();
 		/**
-		 * What a host that starts has to know: the attachments, and the producers that unread records may name.
+		 * What a host that starts has to know: the attachments, and what else unread records may name.
+		 *
+		 * @param maxParameters - Bytes of parameters that there is room for; what comes behind goes without.
 		 */
 		std::vector<flatbuffers::Offset<Mph::Control::Event>> FillBufferState(
-		  flatbuffers::FlatBufferBuilder& builder) const;
+		  flatbuffers::FlatBufferBuilder& builder, size_t maxParameters) const;
 		/**
 		 * See VerdictReader::Await().
 		 */
@@ -161,8 +178,8 @@ namespace PluginHost
 		// Others.
 		uint64_t published{ 0 };
 		std::vector<Attachment*> attachments;
-		KnownProducers producers;
-		std::deque<std::vector<uint8_t>> pendingEvents;
+		KnownObjects objects;
+		PendingEvents pendingEvents;
 	};
 } // namespace PluginHost
 

@@ -6,6 +6,7 @@
 #include "PluginHost/Chain.hpp"
 #include "PluginHost/DroppedHistory.hpp"
 #include "PluginHost/Item.hpp"
+#include "PluginHost/ObjectInfo.hpp"
 #include "PluginHost/PluginPlace.hpp"
 #include "PluginHost/ProducerInfo.hpp"
 #include "RTC/Producer.hpp"
@@ -24,7 +25,8 @@ namespace PluginHost
 	class ProducerTap : public Chain
 	{
 	public:
-		ProducerTap(RouterTap* routerTap, RTC::Producer* producer, bool pipe);
+		ProducerTap(
+		  RouterTap* routerTap, RTC::Producer* producer, const ObjectInfo& transport, bool pipe);
 		~ProducerTap() override;
 
 	public:
@@ -56,6 +58,11 @@ namespace PluginHost
 
 	protected:
 		void SetTapped(bool tapped) override;
+		// Packets are small, and how many wait is bounded.
+		bool CanHold(const Item& /*item*/) const override
+		{
+			return true;
+		}
 		Held* Hold(const Item& item) override;
 		void Free(Held* held) override;
 		bool Finish(const Item& item, bool dropped) override;

@@ -97,6 +97,18 @@ namespace PluginHost
 		SetTapped(true);
 	}
 
+	bool Chain::HasStage(const Attachment* attachment) const
+	{
+		MS_TRACE();
+
+		return std::ranges::any_of(
+		  this->stages,
+		  [attachment](const std::unique_ptr<Stage>& stage)
+		  {
+			  return stage->attachment == attachment;
+		  });
+	}
+
 	void Chain::RemoveStage(Attachment* attachment)
 	{
 		MS_TRACE();
@@ -113,7 +125,21 @@ namespace PluginHost
 			return;
 		}
 
-		// By now nothing in it awaits a verdict, so nothing is in it.
+		auto& stage = **it;
+
+		// As it goes everything that is decided leaves.
+		while (!stage.queue.empty())
+		{
+			try
+			{
+				Settle(stage.queue.front(), Cause::DETACHED, /*accept*/ true);
+			}
+			catch (const std::exception& error)
+			{
+				Control::CountApplyError(error.what());
+			}
+		}
+
 		this->stages.erase(it);
 
 		if (this->stages.empty())
@@ -287,7 +313,7 @@ namespace PluginHost
 			else
 			{
 				auto& tickets         = place->GetTickets();
-				const auto ticket     = stage.queue.size() < MaxQueue ? tickets.Claim() : 0;
+				const auto ticket     = HasRoom(stage, item) ? tickets.Claim() : 0;
 				const auto nowNs      = uv_hrtime();
 				const auto deadlineNs = nowNs + attachment.deadlineNs;
 
@@ -303,7 +329,7 @@ namespace PluginHost
 					}
 
 					// Keeping order behind a full queue would hold without bound.
-					const bool accept = isAccept(attachment.onOverflow) && stage.queue.size() < MaxQueue;
+					const bool accept = isAccept(attachment.onOverflow) && (stage.queue.empty() || HasRoom(stage, item));
 
 					++(accept ? attachment.counters.overflowAccepted : attachment.counters.overflowDropped);
 					dropped = !accept;
@@ -355,7 +381,7 @@ namespace PluginHost
 		}
 
 		// One that is dropped while the queue is full is not remembered in order; it is dropped at once.
-		if (!held && dropped && stage.queue.size() >= MaxQueue)
+		if (!held && dropped && !HasRoom(stage, item))
 		{
 			return false;
 		}
@@ -368,6 +394,11 @@ namespace PluginHost
 		Enqueue(stage, held, dropped ? Held::State::DROPPED : Held::State::ACCEPTED);
 
 		return true;
+	}
+
+	bool Chain::HasRoom(const Stage& stage, const Item& item) const
+	{
+		return stage.queue.size() < MaxQueue && (item.IsHeld() || CanHold(item));
 	}
 
 	void Chain::Enqueue(Stage& stage, Held* held, Held::State state)

@@ -425,6 +425,20 @@ namespace PluginHost
 				break;
 			}
 
+			case Fbs::Body::AddTarget:
+			{
+				this->registry.AddTarget(envelope->body_as_AddTarget());
+
+				break;
+			}
+
+			case Fbs::Body::RemoveTarget:
+			{
+				this->registry.RemoveTarget(envelope->body_as_RemoveTarget());
+
+				break;
+			}
+
 			case Fbs::Body::PauseAttachment:
 			{
 				this->registry.PauseAttachment(envelope->body_as_PauseAttachment());

@@ -8,6 +8,7 @@
 #include "PluginHost/Control.hpp"
 #include "PluginHost/HeldPacket.hpp"
 #include "PluginHost/PacketRecord.hpp"
+#include "PluginHost/ParametersJson.hpp"
 #include "PluginHost/RouterTap.hpp"
 #include "PluginHost/VerdictPump.hpp"
 
@@ -25,29 +26,28 @@ namespace PluginHost
 
 	/* Instance methods. */
 
-	ProducerTap::ProducerTap(RouterTap* routerTap, RTC::Producer* producer, bool pipe)
+	ProducerTap::ProducerTap(
+	  RouterTap* routerTap, RTC::Producer* producer, const ObjectInfo& transport, bool pipe)
 	  : routerTap(routerTap), producer(producer), info(std::make_shared<ProducerInfo>())
 	{
 		MS_TRACE();
 
-		this->info->number = Control::GetRegistry().GetNextProducerNumber();
-		this->info->id     = producer->id;
-		this->info->kind   = producer->GetKind() == RTC::Media::Kind::AUDIO ? Mph::Layout::MediaKind::Audio
-		                                                                    : Mph::Layout::MediaKind::Video;
-		this->info->pipe   = pipe;
-		this->info->paused = producer->IsPaused();
+		this->info->type        = ObjectInfo::Type::PRODUCER;
+		this->info->number      = Control::GetRegistry().GetNextObjectNumber();
+		this->info->id          = producer->id;
+		this->info->paused      = producer->IsPaused();
+		this->info->parameters  = ParametersJson::OfProducer(producer);
+		this->info->transport   = transport.number;
+		this->info->transportId = transport.id;
+		this->info->pipe        = pipe;
+
+		ObjectInfos::SetCodec(*this->info, producer->GetKind(), producer->GetRtpParameters());
 
 		for (const auto& codec : producer->GetRtpParameters().codecs)
 		{
 			if (!codec.mimeType.IsMediaCodec())
 			{
 				continue;
-			}
-
-			if (this->info->mimeType.empty())
-			{
-				this->info->mimeType  = codec.mimeType.ToString();
-				this->info->clockRate = codec.clockRate;
 			}
 
 			const auto it = producer->rtpMapping.codecs.find(codec.payloadType);
@@ -95,9 +95,9 @@ namespace PluginHost
 	{
 		MS_TRACE();
 
-		if (!attachment.producerId.empty())
+		if (attachment.targeted)
 		{
-			return attachment.producerId == this->info->id;
+			return attachment.producerIds.contains(this->info->id);
 		}
 
 		return (this->info->kind == Mph::Layout::MediaKind::Audio ? attachment.audio : attachment.video) &&

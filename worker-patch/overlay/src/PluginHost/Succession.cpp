@@ -17,6 +17,9 @@ namespace PluginHost
 
 	namespace Layout = Mph::Layout;
 
+	// Of the state that a host starts with, so that its frame stays within Mph.Control.Limit.MaxFrameBytes.
+	static constexpr size_t MaxParameters{ 1024 * 1024 };
+
 	/* Instance methods. */
 
 	Succession::Succession(PluginPlace* place, uint32_t verdictRingSize)
@@ -119,7 +122,8 @@ namespace PluginHost
 
 		flatbuffers::FlatBufferBuilder builder;
 
-		const auto states = this->place->FillBufferState(builder);
+		const auto states =
+		  this->place->FillBufferState(builder, std::min(MaxParameters, link->GetConnection()->GetOutputRoom() / 2));
 		const auto start  = Mph::Control::CreateRingStartDirect(
       builder,
       epoch->ring,
@@ -367,12 +371,14 @@ namespace PluginHost
 		auto* header = packets.GetHeader(position);
 
 		// What an event says must reach the plugin; one that dies of events ends in quarantine.
-		if (header->type() != Layout::RecordType::Packet)
+		if (header->type() != Layout::RecordType::Packet && header->type() != Layout::RecordType::Data)
 		{
 			return;
 		}
 
-		const auto ticket = reinterpret_cast<const Layout::PacketRecord*>(header)->ticket();
+		const auto ticket = header->type() == Layout::RecordType::Packet
+		                      ? reinterpret_cast<const Layout::PacketRecord*>(header)->ticket()
+		                      : reinterpret_cast<const Layout::DataRecord*>(header)->ticket();
 
 		Control::NotifyPoison(
 		  this->place->GetPlugin()->GetId(),

@@ -1,0 +1,78 @@
+#ifndef MS_PLUGIN_HOST_ROUTER_OBJECTS_HPP
+#define MS_PLUGIN_HOST_ROUTER_OBJECTS_HPP
+
+#include "common.hpp"
+#include "PluginHost/ObjectInfo.hpp"
+#include "RTC/Consumer.hpp"
+#include "RTC/DataConsumer.hpp"
+#include "RTC/Transport.hpp"
+#include <ankerl/unordered_dense.h>
+#include <memory>
+
+namespace PluginHost
+{
+	/**
+	 * What is told about the objects of one type in a router, while they live. [worker-loop]
+	 */
+	template<typename Object>
+	class ObjectTable
+	{
+	public:
+		void Add(Object* object, std::shared_ptr<ObjectInfo> info)
+		{
+			this->infos[object] = std::move(info);
+		}
+		/**
+		 * nullptr if it is not there.
+		 */
+		std::shared_ptr<ObjectInfo> Find(Object* object) const
+		{
+			const auto it = this->infos.find(object);
+
+			return it != this->infos.end() ? it->second : nullptr;
+		}
+		/**
+		 * One without a number if it is not there.
+		 */
+		ObjectInfo FindOrNone(Object* object) const
+		{
+			const auto info = Find(object);
+
+			return info ? *info : ObjectInfo();
+		}
+		/**
+		 * As Find(), and it is not there any more.
+		 */
+		std::shared_ptr<ObjectInfo> Take(Object* object)
+		{
+			auto info = Find(object);
+
+			this->infos.erase(object);
+
+			return info;
+		}
+		template<typename Visitor>
+		void ForEach(Visitor visitor) const
+		{
+			for (const auto& kv : this->infos)
+			{
+				visitor(kv.second);
+			}
+		}
+
+	private:
+		ankerl::unordered_dense::map<Object*, std::shared_ptr<ObjectInfo>> infos;
+	};
+
+	/**
+	 * What lives in a router besides producers and data producers, which have taps.
+	 */
+	struct RouterObjects
+	{
+		ObjectTable<RTC::Transport> transports;
+		ObjectTable<RTC::Consumer> consumers;
+		ObjectTable<RTC::DataConsumer> dataConsumers;
+	};
+} // namespace PluginHost
+
+#endif
