@@ -46,23 +46,23 @@ namespace PluginHost
 		  std::optional<uint16_t> requiredSubchannel,
 		  std::optional<uint16_t> ignoredSubchannel);
 		bool IsMeantBy(const Attachment& attachment) const;
+		RTC::DataProducer* GetDataProducer() const
+		{
+			return this->dataProducer;
+		}
 
 		/* Pure virtual methods inherited from Chain. */
-	public:
-		PluginPlace::PublishResult Publish(
-		  const Item& item,
-		  const Attachment& attachment,
-		  uint64_t ticket,
-		  uint64_t nowNs,
-		  uint64_t deadlineNs,
-		  bool redelivered) override;
-
 	protected:
+		PluginPlace::PublishResult Publish(const Item& item, const Publication& publication) override;
 		void SetTapped(bool tapped) override;
+		Traits GetTraits(const Item& item) const override;
+		bool HasStream(uint32_t ssrc) const override;
 		bool CanHold(const Item& item) const override;
 		Held* Hold(const Item& item) override;
 		void Free(Held* held) override;
-		bool Finish(const Item& item, bool dropped) override;
+		bool SetPayload(Held* held, const UnreadBytes& payload) override;
+		void OnFrameLost(const Item& item) override;
+		bool Finish(const Item& item, Fate fate) override;
 		void Route(Held* held) override;
 
 	private:

@@ -15,7 +15,7 @@ namespace PluginHost
 	class ProducerNumbers
 	{
 	public:
-		explicit ProducerNumbers(const std::vector<uint32_t>& ssrcs)
+		explicit ProducerNumbers(const std::vector<uint32_t>& ssrcs = {})
 		{
 			for (const auto ssrc : ssrcs)
 			{

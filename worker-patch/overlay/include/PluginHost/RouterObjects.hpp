@@ -20,7 +20,8 @@ namespace PluginHost
 	public:
 		void Add(Object* object, std::shared_ptr<ObjectInfo> info)
 		{
-			this->infos[object] = std::move(info);
+			this->numbers[info->number] = object;
+			this->infos[object]         = std::move(info);
 		}
 		/**
 		 * nullptr if it is not there.
@@ -41,13 +42,35 @@ namespace PluginHost
 			return info ? *info : ObjectInfo();
 		}
 		/**
+		 * As Find(), by its number.
+		 */
+		std::pair<Object*, const ObjectInfo*> FindByNumber(uint32_t number) const
+		{
+			const auto it = this->numbers.find(number);
+
+			if (it == this->numbers.end())
+			{
+				return { nullptr, nullptr };
+			}
+
+			return { it->second, this->infos.find(it->second)->second.get() };
+		}
+		size_t GetSize() const
+		{
+			return this->infos.size();
+		}
+		/**
 		 * As Find(), and it is not there any more.
 		 */
 		std::shared_ptr<ObjectInfo> Take(Object* object)
 		{
 			auto info = Find(object);
 
-			this->infos.erase(object);
+			if (info)
+			{
+				this->numbers.erase(info->number);
+				this->infos.erase(object);
+			}
 
 			return info;
 		}
@@ -62,6 +85,7 @@ namespace PluginHost
 
 	private:
 		ankerl::unordered_dense::map<Object*, std::shared_ptr<ObjectInfo>> infos;
+		ankerl::unordered_dense::map<uint32_t, Object*> numbers;
 	};
 
 	/**

@@ -10,8 +10,10 @@
 #include "RTC/Producer.hpp"
 #include "RTC/Router.hpp"
 #include <ankerl/unordered_dense.h>
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace PluginHost
 {
@@ -104,6 +106,39 @@ namespace PluginHost
 		 * By the router's own method, which takes the message. May throw.
 		 */
 		void Route(RTC::DataProducer* dataProducer, const DataMessage& data);
+		/**
+		 * To those alone, which are consumers of the producer, in the order of their addresses; the others leave its number out. May throw.
+		 */
+		void RouteTo(
+		  RTC::Producer* producer, RTC::RTP::Packet* packet, const std::vector<RTC::Consumer*>& consumers);
+
+		/* Called for hosts, which name everything by its number. nullptr: there is none of that type here. */
+	public:
+		ProducerTap* FindProducerTap(uint32_t number) const;
+		DataProducerTap* FindDataProducerTap(uint32_t number) const;
+		/**
+		 * @param producer - 0: of any.
+		 */
+		RTC::Consumer* FindConsumer(uint32_t number, uint32_t producer = 0) const;
+		RTC::DataConsumer* FindDataConsumer(uint32_t number, uint32_t dataProducer = 0) const;
+		void GetDataConsumers(uint32_t dataProducer, std::vector<RTC::DataConsumer*>& dataConsumers) const;
+		/**
+		 * Of all producers, or of all data producers, whichever are more.
+		 */
+		size_t CountConsumers() const
+		{
+			return std::max(this->objects.consumers.GetSize(), this->objects.dataConsumers.GetSize());
+		}
+		/**
+		 * @param visitor - Told of each consumer or data consumer of it what hosts know, and its type.
+		 */
+		void ForEachConsumerOf(
+		  uint32_t producer,
+		  const std::function<void(const ObjectInfo& info, const std::string& type)>& visitor) const;
+		/**
+		 * Whether the attachment means that producer or data producer.
+		 */
+		bool IsMeant(uint32_t producer, const Attachment& attachment) const;
 
 	private:
 		/**
@@ -139,6 +174,8 @@ namespace PluginHost
 		ankerl::unordered_dense::map<RTC::DataProducer*, std::unique_ptr<DataProducerTap>> dataProducerTaps;
 		ankerl::unordered_dense::map<Plugin*, std::unique_ptr<PluginPlace>> places;
 		// Others.
+		ankerl::unordered_dense::map<uint32_t, ProducerTap*> numberedTaps;
+		ankerl::unordered_dense::map<uint32_t, DataProducerTap*> numberedDataTaps;
 		uint32_t packetRingSize{ 0 };
 		uint32_t verdictRingSize{ 0 };
 	};

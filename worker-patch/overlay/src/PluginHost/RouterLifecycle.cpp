@@ -99,6 +99,7 @@ namespace PluginHost
 
 		tap = std::make_unique<ProducerTap>(
 		  this, producer, this->objects.transports.FindOrNone(transport), isPipe(transport));
+		this->numberedTaps[tap->GetInfo()->number] = tap.get();
 
 		AddStages(*tap);
 	}
@@ -116,6 +117,7 @@ namespace PluginHost
 
 		const auto info = it->second->GetInfo();
 
+		this->numberedTaps.erase(info->number);
 		this->producerTaps.erase(it);
 
 		if (
@@ -153,6 +155,7 @@ namespace PluginHost
 
 		tap = std::make_unique<DataProducerTap>(
 		  this, dataProducer, this->objects.transports.FindOrNone(transport), isPipe(transport));
+		this->numberedDataTaps[tap->GetInfo()->number] = tap.get();
 
 		AddStages(*tap);
 	}
@@ -170,6 +173,7 @@ namespace PluginHost
 
 		const auto info = it->second->GetInfo();
 
+		this->numberedDataTaps.erase(info->number);
 		this->dataProducerTaps.erase(it);
 
 		if (
