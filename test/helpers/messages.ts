@@ -24,13 +24,13 @@ export async function openDataCall(router: types.Router, subchannels: number[] =
 }
 
 /**
- * Two plain transports that are connected to each other: what is sent into the first leaves its SCTP association and enters that of the
- * second, whose data producer is the call's.
+ * Two plain transports that are connected to each other: what is sent into that of the router elsewhere leaves its SCTP association and enters
+ * that of the other, whose data producer is the call's.
  */
-export async function openSctpCall(router: types.Router): Promise<DataCall> {
+export async function openSctpCall(router: types.Router, elsewhere: types.Router): Promise<DataCall> {
 	const options: types.PlainTransportOptions = { listenInfo, rtcpMux: true, comedia: false, enableSctp: true };
-	const [sender, receiver] = [await router.createPlainTransport(options), await router.createPlainTransport(options)];
-	const source = await router.createDirectTransport();
+	const [sender, receiver] = [await elsewhere.createPlainTransport(options), await router.createPlainTransport(options)];
+	const source = await elsewhere.createDirectTransport();
 
 	await sender.connect({ ip: '127.0.0.1', port: receiver.tuple.localPort });
 	await receiver.connect({ ip: '127.0.0.1', port: sender.tuple.localPort });

@@ -20,6 +20,7 @@ const policies = { onTimeout: 'accept', onAbsent: 'accept', onOverflow: 'accept'
 let pluginHost: PluginHost;
 let worker: types.Worker;
 let router: types.Router;
+let elsewhere: types.Router;
 
 t.before(async () => {
 	pluginHost = await createPluginHost({ mediasoup, timeoutMs: 60_000 });
@@ -29,16 +30,20 @@ t.before(async () => {
 
 t.beforeEach(async () => {
 	router = await worker.createRouter({ mediaCodecs });
+	elsewhere = await worker.createRouter({ mediaCodecs });
 });
 
-t.afterEach(() => router.close());
+t.afterEach(() => {
+	router.close();
+	elsewhere.close();
+});
 
 t.after(() => {
 	pluginHost.close();
 	worker.close();
 });
 
-const openPlugin = (witness: Witness, config: { readonly verdict?: number; readonly holdMs?: number } = {}): Promise<Plugin> =>
+const openPlugin = (witness: Witness, config: { readonly verdict?: number; readonly holdMs?: number; readonly replacement?: string; readonly empty?: number } = {}): Promise<Plugin> =>
 	pluginHost.createPlugin({ file: fixturePlugin('witness'), config: { file: witness.file, ...config }, hangMs: 60_000 });
 
 async function attached(plugin: Plugin, options: Partial<AttachOptions> = {}): Promise<() => Promise<AttachmentStats>> {
@@ -51,14 +56,14 @@ async function attached(plugin: Plugin, options: Partial<AttachOptions> = {}): P
 }
 
 for (const [name, open] of [
-	['a direct transport', openDataCall],
-	['SCTP', openSctpCall],
+	['a direct transport', () => openDataCall(router)],
+	['SCTP', () => openSctpCall(router, elsewhere)],
 ] as const) {
 	t.test(`over ${name}, an observer gets each message and every message is routed`, async (t) => {
 		const witness = new Witness();
 		const plugin = await openPlugin(witness);
 		const stats = await attached(plugin, { mode: 'observe' });
-		const call = await open(router);
+		const call = await open();
 
 		call.sendRange(1, 200);
 		await until('200 messages', () => call.received.length === 200);
@@ -73,7 +78,7 @@ for (const [name, open] of [
 		const witness = new Witness();
 		const plugin = await openPlugin(witness, { verdict: accept });
 		const stats = await attached(plugin);
-		const call = await open(router);
+		const call = await open();
 
 		call.sendRange(1, 200);
 		await until('200 messages', () => call.received.length === 200);
@@ -95,7 +100,7 @@ for (const [name, open] of [
 		] as const) {
 			const plugin = await openPlugin(new Witness(), { verdict });
 			const stats = await attached(plugin);
-			const call = await open(router);
+			const call = await open();
 
 			call.sendRange(1, 50);
 			await until('50 verdicts', async () => (({ dropped, taken, held }) => dropped + taken === 50 && held === 0)(await stats()));
@@ -166,6 +171,30 @@ t.test('PPID, subchannels and empty messages are the same for the plugin and beh
 	t.equal(heard[6]!.bytes, 'ff00');
 	call.close();
 	plugin.close();
+});
+
+t.test('a message that is replaced is routed with its new bytes; only whether it is empty changes its PPID', async (t) => {
+	for (const replacement of ['something else', '']) {
+		const plugin = await openPlugin(new Witness(), replacement ? { replacement } : { empty: 1 });
+		const stats = await attached(plugin);
+		const call = await openDataCall(router);
+
+		call.producer.send('text');
+		call.producer.send('');
+		call.producer.send(Buffer.from([1]));
+		call.producer.send(Buffer.alloc(0));
+		call.producer.send('of a kind of its own', 4711);
+		await until('5 messages', () => call.received.length === 5);
+
+		t.same(
+			call.received.map(({ ppid }) => ppid),
+			replacement ? [51, 51, 53, 53, 4711] : [56, 56, 57, 57, 4711],
+		);
+		t.ok(call.received.every(({ text }) => text === (replacement || '\0')), 'one byte stands for nothing');
+		t.match(await stats(), { replaced: 5, accepted: 0, held: 0 });
+		call.close();
+		plugin.close();
+	}
 });
 
 t.test('without a verdict in time a message follows onTimeout', async (t) => {
@@ -273,15 +302,12 @@ t.test('what waits is bounded in bytes: beyond that it is overflow', async (t) =
 
 t.test('messages of data producers on pipe transports pass unseen, unless they are meant, too', async (t) => {
 	for (const pipe of [false, true]) {
-		const other = await worker.createRouter({ mediaCodecs });
 		const call = await openDataCall(router);
 		const plugin = await openPlugin(new Witness());
-		const stats = await attached(plugin, { router: other, mode: 'observe', pipe });
-
-		await router.pipeToRouter({ dataProducerId: call.producer.id, router: other });
-
-		const egress = await other.createDirectTransport();
-		const consumer = await egress.consumeData({ dataProducerId: call.producer.id });
+		const stats = await attached(plugin, { router: elsewhere, mode: 'observe', pipe });
+		const { pipeDataProducer } = await router.pipeToRouter({ dataProducerId: call.producer.id, router: elsewhere, keepId: false });
+		const egress = await elsewhere.createDirectTransport();
+		const consumer = await egress.consumeData({ dataProducerId: pipeDataProducer!.id });
 		const texts: string[] = [];
 
 		consumer.on('message', (message) => texts.push(message.toString()));
@@ -291,7 +317,6 @@ t.test('messages of data producers on pipe transports pass unseen, unless they a
 		t.equal((await stats()).observed, pipe ? 20 : 0);
 		call.close();
 		plugin.close();
-		other.close();
 	}
 });
 

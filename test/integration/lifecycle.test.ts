@@ -30,7 +30,7 @@ t.before(async () => {
 t.beforeEach(async () => {
 	router = await worker.createRouter({ mediaCodecs });
 	witness = new Witness();
-	plugin = await pluginHost.createPlugin({ file: fixturePlugin('witness'), config: { file: witness.file } });
+	plugin = await pluginHost.createPlugin({ file: fixturePlugin('witness'), config: { file: witness.file }, hangMs: 60_000 });
 });
 
 t.afterEach(() => {
@@ -49,7 +49,7 @@ const produce = (transport: types.Transport): Promise<types.Producer> =>
 	transport.produce({
 		kind: 'video',
 		rtpParameters: {
-			mid: 'v"0"',
+			mid: `v"${nextSsrc}"`,
 			codecs: [
 				{
 					...{ mimeType: 'video/VP8', payloadType: 96, clockRate: 90_000, parameters: { 'x-google-start-bitrate': 1000 } },
@@ -197,13 +197,13 @@ t.test('parameters are those that mediasoup has', async (t) => {
 	data.close();
 });
 
-/** Without what mediasoup's library alone knows, and as the worker spells it. */
+/** Without what mediasoup's library alone knows. */
 function plainly({ mid, codecs, headerExtensions, encodings, rtcp }: types.RtpParameters): object {
 	return JSON.parse(
 		JSON.stringify({
 			mid,
 			codecs: codecs.map(({ mimeType, payloadType, clockRate, parameters, rtcpFeedback }) => ({
-				...{ mimeType: mimeType.toLowerCase(), payloadType, clockRate, parameters },
+				...{ mimeType, payloadType, clockRate, parameters },
 				rtcpFeedback: rtcpFeedback!.map(({ type, parameter }) => (parameter ? { type, parameter } : { type })),
 			})),
 			headerExtensions: headerExtensions!.map(({ uri, id }) => ({ uri, id })),
@@ -321,8 +321,8 @@ t.test('events for which the ring has no room yet come later, but for those that
 
 	const lasting = await produce(transport);
 
-	// Each is some hundred bytes: more than the ring holds, again and again.
-	for (let i = 0; i < 300; i++) {
+	// Several times what the ring holds.
+	for (let i = 0; i < 1000; i++) {
 		(await produce(transport)).close();
 	}
 	await lasting.pause();
@@ -339,5 +339,5 @@ t.test('events for which the ring has no room yet come later, but for those that
 
 	t.ok(isConsistent(heard, { transports: true }));
 	t.equal(heard.filter(({ event }) => event === 'producer-created').length, heard.filter(({ event }) => event === 'producer-closed').length + 2);
-	t.ok(heard.length < 600, 'not all of them');
+	t.ok(heard.length < 1500, 'not all of them');
 });

@@ -16,6 +16,16 @@ namespace PluginHost::ParametersJson
 
 	namespace Fbs = FBS::RtpParameters;
 
+	// An event must fit half of the smallest ring. Of what is longer nothing is told; a plugin may ask for it.
+	static constexpr size_t MaxBytes{ 65536 };
+
+	static std::string takeText(JsonWriter& json)
+	{
+		auto text = json.TakeText();
+
+		return text.size() <= MaxBytes ? std::move(text) : std::string();
+	}
+
 	static std::string_view viewOf(const flatbuffers::String* text)
 	{
 		return text ? text->string_view() : std::string_view();
@@ -266,7 +276,7 @@ namespace PluginHost::ParametersJson
 
 		json.EndObject();
 
-		return json.TakeText();
+		return takeText(json);
 	}
 
 	void WriteRtpParameters(
@@ -351,7 +361,7 @@ namespace PluginHost::ParametersJson
 
 		json.BeginObject().Key("type").String(type).EndObject();
 
-		return json.TakeText();
+		return takeText(json);
 	}
 
 	std::string OfProducer(const RTC::Producer* producer)
@@ -365,7 +375,7 @@ namespace PluginHost::ParametersJson
 		  producer->GetRtpParameters(),
 		  RTC::RtpParameters::GetTypeString(producer->GetType()));
 
-		return json.TakeText();
+		return takeText(json);
 	}
 
 	std::string OfConsumer(const RTC::Consumer* consumer)
@@ -379,7 +389,7 @@ namespace PluginHost::ParametersJson
 		  consumer->GetRtpParameters(),
 		  RTC::RtpParameters::GetTypeString(consumer->GetType()));
 
-		return json.TakeText();
+		return takeText(json);
 	}
 
 	std::string OfDataProducer(const RTC::DataProducer* dataProducer)
