@@ -4,6 +4,7 @@
 #include "common.hpp"
 #include "PluginHost/Attachment.hpp"
 #include "PluginHost/ObjectInfo.hpp"
+#include "PluginHost/Run.hpp"
 #include "mph/fbs/control.h"
 
 /**
@@ -25,6 +26,11 @@ namespace PluginHost::EventBuilder
 	  flatbuffers::FlatBufferBuilder& builder, const ObjectInfo& object);
 	flatbuffers::Offset<Mph::Control::Event> BuildAttachment(
 	  flatbuffers::FlatBufferBuilder& builder, Mph::Control::EventType type, const Attachment& attachment);
+	/**
+	 * Of one that has several members.
+	 */
+	flatbuffers::Offset<Mph::Control::Event> BuildRun(
+	  flatbuffers::FlatBufferBuilder& builder, const Run& run);
 	flatbuffers::Offset<Mph::Control::Event> BuildRouterClosed(flatbuffers::FlatBufferBuilder& builder);
 } // namespace PluginHost::EventBuilder
 

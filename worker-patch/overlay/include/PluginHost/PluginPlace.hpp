@@ -3,10 +3,15 @@
 
 #include "common.hpp"
 #include "PluginHost/Attachment.hpp"
+#include "PluginHost/Deadlines.hpp"
+#include "PluginHost/HostRequests.hpp"
+#include "PluginHost/Injector.hpp"
 #include "PluginHost/KnownObjects.hpp"
 #include "PluginHost/ObjectInfo.hpp"
 #include "PluginHost/PacketRing.hpp"
 #include "PluginHost/PendingEvents.hpp"
+#include "PluginHost/ResultOutlet.hpp"
+#include "PluginHost/Run.hpp"
 #include "PluginHost/Succession.hpp"
 #include "PluginHost/TicketTable.hpp"
 #include "PluginHost/VerdictReader.hpp"
@@ -77,6 +82,14 @@ namespace PluginHost
 		{
 			return this->tickets;
 		}
+		Deadlines& GetDeadlines()
+		{
+			return this->deadlines;
+		}
+		Runs& GetRuns()
+		{
+			return this->runs;
+		}
 		std::vector<Attachment*>& GetAttachments()
 		{
 			return this->attachments;
@@ -143,11 +156,11 @@ namespace PluginHost
 		/**
 		 * See VerdictReader::Await().
 		 */
-		std::optional<bool> AwaitVerdict(uint64_t ticket)
+		std::optional<Outcome> AwaitVerdict(uint64_t ticket, uint16_t deciders, uint64_t recordStart)
 		{
 			auto* epoch = this->succession.GetServing();
 
-			return epoch ? this->verdictReader.Await(*epoch, ticket) : std::nullopt;
+			return epoch ? this->verdictReader.Await(*epoch, ticket, deciders, recordStart) : std::nullopt;
 		}
 		/**
 		 * Applies at most `max` verdicts of that host, if it serves.
@@ -155,6 +168,16 @@ namespace PluginHost
 		 * @return How many records were read; `max` means that more may be there.
 		 */
 		size_t DrainVerdicts(const HostLink* link, size_t max);
+		/**
+		 * Of events and results that wait, as many as there is room for now.
+		 */
+		void PublishWaiting();
+		/**
+		 * A host reads on where another one stood, or stood itself.
+		 *
+		 * @param isAnother - What was to be answered was asked by one that is gone.
+		 */
+		void OnNextHost(bool isAnother);
 		/**
 		 * Takes over the host's cursor if it lies on a boundary of a record that the worker published.
 		 */
@@ -173,6 +196,11 @@ namespace PluginHost
 		// Allocated by this.
 		PacketRing packets;
 		TicketTable tickets;
+		Deadlines deadlines;
+		Runs runs;
+		ResultOutlet results;
+		Injector injector;
+		HostRequests requests;
 		VerdictReader verdictReader;
 		Succession succession;
 		// Others.

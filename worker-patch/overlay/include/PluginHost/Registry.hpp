@@ -40,6 +40,10 @@ namespace PluginHost
 		 * Never given twice.
 		 */
 		uint32_t GetNextObjectNumber();
+		/**
+		 * Of an attachment or a run. Never given twice.
+		 */
+		uint32_t GetNextAttachmentNumber();
 		template<typename Visitor>
 		void ForEachRouterTap(Visitor visitor) const
 		{
@@ -60,6 +64,7 @@ namespace PluginHost
 		void AddTarget(const Mph::Control::AddTarget* message);
 		void RemoveTarget(const Mph::Control::RemoveTarget* message);
 		void PauseAttachment(const Mph::Control::PauseAttachment* message);
+		void SetLimits(const Mph::Control::SetLimits* message);
 		/**
 		 * Throws if there is no such plugin.
 		 */
@@ -84,7 +89,7 @@ namespace PluginHost
 		/**
 		 * Packets that wait for the plugin's verdicts now.
 		 */
-		uint32_t CountHeld(const Plugin* plugin) const;
+		uint32_t CountHeld(Plugin* plugin) const;
 
 		/* Called by VerdictPump. */
 	public:

@@ -29,6 +29,8 @@ namespace PluginHost
 	    info(ObjectInfos::MakeDataProducer(dataProducer, transport))
 	{
 		MS_TRACE();
+
+		SetProducerNumber(this->info->number);
 	}
 
 	/**
@@ -79,12 +81,7 @@ namespace PluginHost
 	}
 
 	PluginPlace::PublishResult DataProducerTap::Publish(
-	  const Item& item,
-	  const Attachment& attachment,
-	  uint64_t ticket,
-	  uint64_t nowNs,
-	  uint64_t deadlineNs,
-	  bool redelivered)
+	  const Item& item, const Publication& publication)
 	{
 		MS_TRACE();
 
@@ -95,11 +92,11 @@ namespace PluginHost
 			return PluginPlace::PublishResult::TOO_LARGE;
 		}
 
-		const bool copied = attachment.copy == Mph::Control::Copy::Full;
+		const bool copied = publication.copy == Mph::Control::Copy::Full;
 
-		return attachment.place->Publish(
+		return publication.place->Publish(
 		  DataRecord::GetLength(data, copied),
-		  /*awaitsVerdict*/ ticket != 0,
+		  /*awaitsVerdict*/ publication.ticket != 0,
 		  [&](uint8_t* record)
 		  {
 			  DataRecord::Write(
@@ -107,11 +104,12 @@ namespace PluginHost
 			    data,
 			    copied,
 			    DataRecord::Address{ .dataProducer = this->info->number,
-				                       .attachment   = attachment.number,
-				                       .ticket       = ticket,
-				                       .receivedAtNs = nowNs,
-				                       .deadlineNs   = deadlineNs,
-				                       .redelivered  = redelivered });
+				                       .attachment   = publication.attachment,
+				                       .members      = publication.members,
+				                       .ticket       = publication.ticket,
+				                       .receivedAtNs = publication.receivedAtNs,
+				                       .deadlineNs   = publication.deadlineNs,
+				                       .redelivered  = publication.redelivered });
 		  });
 	}
 
@@ -124,6 +122,16 @@ namespace PluginHost
 #endif
 
 		this->dataProducer->tap = tapped ? this : nullptr;
+	}
+
+	Traits DataProducerTap::GetTraits(const Item& /*item*/) const
+	{
+		return {};
+	}
+
+	bool DataProducerTap::HasStream(uint32_t ssrc) const
+	{
+		return ssrc == 0;
 	}
 
 	bool DataProducerTap::CanHold(const Item& item) const
@@ -141,9 +149,26 @@ namespace PluginHost
 		delete static_cast<HeldMessage*>(held);
 	}
 
-	bool DataProducerTap::Finish(const Item& /*item*/, bool dropped)
+	bool DataProducerTap::SetPayload(Held* held, const UnreadBytes& payload)
 	{
-		return !dropped;
+		MS_TRACE();
+
+		std::vector<uint8_t> bytes(payload.GetLength());
+
+		payload.CopyTo(bytes.data());
+		static_cast<HeldMessage*>(held)->SetPayload(bytes.data(), bytes.size());
+
+		return true;
+	}
+
+	void DataProducerTap::OnFrameLost(const Item& /*item*/)
+	{
+		// Messages have no frames.
+	}
+
+	bool DataProducerTap::Finish(const Item& /*item*/, Fate fate)
+	{
+		return fate == Fate::ROUTED;
 	}
 
 	void DataProducerTap::Route(Held* held)

@@ -179,6 +179,22 @@ namespace PluginHost::EventBuilder
 		return event.Finish();
 	}
 
+	flatbuffers::Offset<Mph::Control::Event> BuildRun(
+	  flatbuffers::FlatBufferBuilder& builder, const Run& run)
+	{
+		MS_TRACE();
+
+		const auto members = builder.CreateVector(run.memberNumbers);
+
+		Mph::Control::EventBuilder event(builder);
+
+		event.add_type(Mph::Control::EventType::RunAdded);
+		event.add_attachment(run.number);
+		event.add_members(members);
+
+		return event.Finish();
+	}
+
 	flatbuffers::Offset<Mph::Control::Event> BuildRouterClosed(flatbuffers::FlatBufferBuilder& builder)
 	{
 		MS_TRACE();

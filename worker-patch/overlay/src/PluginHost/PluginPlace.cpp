@@ -25,7 +25,17 @@ namespace PluginHost
 	    routerTap(routerTap),
 	    verdictRingSize(verdictRingSize),
 	    packets(packetRingSize),
-	    verdictReader(plugin, std::addressof(this->tickets), this->packets.GetVerdictCursor()),
+	    deadlines(std::addressof(this->tickets)),
+	    runs(this),
+	    results(this),
+	    injector(this, std::addressof(this->results)),
+	    requests(this, std::addressof(this->results)),
+	    verdictReader(
+	      plugin,
+	      std::addressof(this->tickets),
+	      this->packets.GetVerdictCursor(),
+	      std::addressof(this->injector),
+	      std::addressof(this->requests)),
 	    succession(this, verdictRingSize)
 	{
 		MS_TRACE();
@@ -121,6 +131,11 @@ namespace PluginHost
 			PublishEvent(builder, PendingEvents::Change::CLOSED, object.number);
 		}
 
+		for (auto* attachment : this->attachments)
+		{
+			attachment->subscribed.erase(object.number);
+		}
+
 		this->objects.Close(object.number, this->packets.GetPosition());
 		this->objects.Forget(this->packets.GetConsumed());
 	}
@@ -209,6 +224,8 @@ namespace PluginHost
 			      builder, object, /*withParameters*/ bytes <= maxParameters));
 		  });
 
+		this->runs.FillBufferState(builder, state);
+
 		return state;
 	}
 
@@ -222,7 +239,40 @@ namespace PluginHost
 		auto* epoch = this->succession.IsServedBy(link) ? this->succession.GetServing() : nullptr;
 #endif
 
-		return epoch ? this->verdictReader.Drain(*epoch, max) : 0;
+		if (!epoch)
+		{
+			return 0;
+		}
+
+		const auto count = this->verdictReader.Drain(*epoch, max);
+
+		this->injector.ForgetCauses();
+		this->results.Flush();
+
+		return count;
+	}
+
+	void PluginPlace::PublishWaiting()
+	{
+		MS_TRACE();
+
+		if (PublishPendingEvents())
+		{
+			this->results.Flush();
+		}
+	}
+
+	void PluginPlace::OnNextHost(bool isAnother)
+	{
+		MS_TRACE();
+
+		this->injector.OnNextHost();
+
+		if (isAnother)
+		{
+			this->results.Clear();
+			this->packets.SkipResults();
+		}
 	}
 
 	void PluginPlace::RefreshConsumed()
@@ -250,6 +300,7 @@ namespace PluginHost
 		}
 
 		this->objects.Forget(cursor);
+		this->runs.Forget(cursor);
 	}
 
 	bool PluginPlace::PublishPendingEvents()

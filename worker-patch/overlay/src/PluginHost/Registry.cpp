@@ -3,11 +3,11 @@
 
 #include "PluginHost/Registry.hpp"
 #include "Logger.hpp"
-#include "PluginHost/Chain.hpp"
 #include "PluginHost/Control.hpp"
 #include "PluginHost/PluginPlace.hpp"
 #include "PluginHost/RequestError.hpp"
 #include "PluginHost/RouterTap.hpp"
+#include "PluginHost/Settlement.hpp"
 #include "PluginHost/VerdictPump.hpp"
 
 namespace PluginHost
@@ -198,6 +198,13 @@ namespace PluginHost
 		return this->nextObjectNumber++;
 	}
 
+	uint32_t Registry::GetNextAttachmentNumber()
+	{
+		MS_TRACE();
+
+		return this->nextAttachmentNumber++;
+	}
+
 	void Registry::IssueHostToken(const Fbs::IssueHostToken* message)
 	{
 		MS_TRACE();
@@ -312,11 +319,11 @@ namespace PluginHost
 			    ", must be observe, filter or divert");
 		}
 
-		if (message->copy() > Fbs::Copy::MAX || message->audioLevel() > MaxAudioLevel)
+		if (message->copy() > Fbs::Copy::Meta || message->audioLevel() > MaxAudioLevel)
 		{
 			throw RequestError(
 			  Fbs::ErrorCode::Malformed,
-			  message->copy() > Fbs::Copy::MAX ? "copy must be full, headers or meta"
+			  message->copy() > Fbs::Copy::Meta ? "copy must be full, headers or meta"
 			                                   : "audio_level must be from 0 to 127");
 		}
 
@@ -337,7 +344,7 @@ namespace PluginHost
 		auto attachment = std::make_unique<Attachment>();
 
 		attachment->id         = id;
-		attachment->number     = this->nextAttachmentNumber++;
+		attachment->number     = GetNextAttachmentNumber();
 		attachment->plugin     = pluginIt->second.get();
 		attachment->routerTap  = routerTap;
 		attachment->audio      = message->audio();
@@ -436,6 +443,21 @@ namespace PluginHost
 		attachment->routerTap->OnTargetsChanged(attachment);
 	}
 
+	void Registry::SetLimits(const Fbs::SetLimits* message)
+	{
+		MS_TRACE();
+
+		const auto pluginId = requiredString(message->pluginId(), "plugin_id");
+		const auto it       = this->plugins.find(pluginId);
+
+		if (it == this->plugins.end())
+		{
+			throw RequestError(Fbs::ErrorCode::NotFound, "there is no plugin " + pluginId);
+		}
+
+		it->second->GetInjections().SetLimits(message->packetsPerSecond(), message->bytesPerSecond());
+	}
+
 	void Registry::PauseAttachment(const Fbs::PauseAttachment* message)
 	{
 		MS_TRACE();
@@ -447,7 +469,7 @@ namespace PluginHost
 
 		if (attachment->paused)
 		{
-			Chain::SettleAll(attachment, Chain::Cause::DETACHED);
+			Settlement::Detach(attachment);
 		}
 	}
 
@@ -504,18 +526,16 @@ namespace PluginHost
 
 		uint64_t next{ UINT64_MAX };
 
-		for (auto& kv : this->attachments)
+		for (const auto& kv : this->plugins)
 		{
-			if (!kv.second->place)
+			for (auto* place : kv.second->GetPlaces())
 			{
-				continue;
-			}
+				const auto deadline = Settlement::Expire(place, nowNs);
 
-			const auto deadline = Chain::Expire(kv.second.get(), nowNs);
-
-			if (deadline != 0)
-			{
-				next = std::min(next, deadline);
+				if (deadline != 0)
+				{
+					next = std::min(next, deadline);
+				}
 			}
 		}
 
@@ -618,18 +638,15 @@ namespace PluginHost
 		return nullptr;
 	}
 
-	uint32_t Registry::CountHeld(const Plugin* plugin) const
+	uint32_t Registry::CountHeld(Plugin* plugin) const
 	{
 		MS_TRACE();
 
 		uint32_t held{ 0 };
 
-		for (const auto& kv : this->attachments)
+		for (auto* place : plugin->GetPlaces())
 		{
-			if (kv.second->plugin == plugin)
-			{
-				held += kv.second->held;
-			}
+			held += static_cast<uint32_t>(place->GetTickets().GetSize());
 		}
 
 		return held;

@@ -7,13 +7,14 @@
 #include "PluginHost/Control.hpp"
 #include "PluginHost/HostLink.hpp"
 #include "PluginHost/Plugin.hpp"
+#include "PluginHost/Settlement.hpp"
 
 namespace PluginHost
 {
 	/* Static. */
 
 	static constexpr uint32_t DefaultPacketRingSize{ 1024 * 1024 };
-	static constexpr uint32_t DefaultVerdictRingSize{ 256 * 1024 };
+	static constexpr uint32_t DefaultVerdictRingSize{ 1024 * 1024 };
 
 	/* Class methods. */
 
@@ -116,7 +117,7 @@ namespace PluginHost
 			return;
 		}
 
-		Chain::SettleAll(attachment, Chain::Cause::DETACHED);
+		Settlement::Detach(attachment);
 
 		ForEachTap(
 		  [attachment](auto& tap)

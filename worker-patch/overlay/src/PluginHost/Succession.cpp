@@ -10,6 +10,7 @@
 #include "PluginHost/Plugin.hpp"
 #include "PluginHost/PluginPlace.hpp"
 #include "PluginHost/RouterTap.hpp"
+#include "PluginHost/Settlement.hpp"
 
 namespace PluginHost
 {
@@ -113,12 +114,16 @@ namespace PluginHost
 		epoch->cursorAtStart = epoch->lastProgress.packetCursor;
 		this->serving        = epoch;
 		this->state          = State::SERVED;
-		++this->epochNumber;
+
+		const bool isAnother = epoch->servedAs == 0 || epoch->servedAs != this->epochNumber;
+
+		epoch->servedAs = ++this->epochNumber;
 
 		// Of a host that serves again its verdict ring goes on.
 		epoch->verdicts.Release(this->place->GetPackets().GetVerdictCursor());
 
 		RepublishPending();
+		this->place->OnNextHost(isAnother);
 
 		flatbuffers::FlatBufferBuilder builder;
 
@@ -230,9 +235,9 @@ namespace PluginHost
 			{
 				Control::NotifyAttachmentState(*attachment, Mph::Control::AttachmentState::Absent);
 			}
-
-			Chain::SettleAll(attachment, Chain::Cause::ABSENT);
 		}
+
+		Settlement::SettleAll(this->place, Outcome::Cause::ABSENT);
 	}
 
 	void Succession::OnMissedDeadline()
@@ -302,25 +307,13 @@ namespace PluginHost
 
 		const auto read = this->place->GetPackets().GetConsumed();
 
-		for (auto* attachment : this->place->GetAttachments())
+		for (const auto ticket : this->place->GetTickets().GetOutstanding())
 		{
-			for (const auto ticket : attachment->deadlines)
+			auto* held = this->place->GetTickets().Find(ticket);
+
+			if (held && held->recordEnd <= read)
 			{
-				auto* held = this->place->GetTickets().Find(ticket);
-
-				if (!held || held->recordEnd > read)
-				{
-					continue;
-				}
-
-				const auto result = held->chain->Publish(
-				  *held, *attachment, ticket, held->heldAtNs, held->deadlineNs, /*redelivered*/ true);
-
-				// A ring that is full leaves it to its deadline.
-				if (result == PluginPlace::PublishResult::OK)
-				{
-					held->recordEnd = this->place->GetPosition();
-				}
+				held->chain->Republish(held);
 			}
 		}
 	}
@@ -393,7 +386,7 @@ namespace PluginHost
 
 		if (auto* held = this->place->GetTickets().Find(ticket))
 		{
-			Chain::SettleOne(held, Chain::Cause::ABSENT);
+			Settlement::SettleOne(held, Outcome::Cause::ABSENT);
 		}
 	}
 } // namespace PluginHost
