@@ -1,11 +1,11 @@
-// Runs the unit tests of shm/, as shipped and under sanitizers. Each is a program that speaks TAP itself.
+// Runs the unit tests of shm/, and of what the worker's overlay has without mediasoup, as shipped and under sanitizers. Each is a program that speaks TAP itself.
 
 import { join } from 'node:path';
 import t from 'tap';
 
 import { buildNative, type NativeFlavour } from '../../tools/build-native.ts';
 
-const all = ['layout', 'segment', 'ring', 'hostile-peer', 'record-walk', 'doorbell', 'link'];
+const all = ['layout', 'segment', 'ring', 'hostile-peer', 'record-walk', 'doorbell', 'link', 'stream-numbers', 'injection-rules'];
 const runs: readonly (readonly [NativeFlavour, readonly string[]])[] = [
 	['release', all],
 	['asan', all],

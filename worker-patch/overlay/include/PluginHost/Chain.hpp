@@ -5,108 +5,112 @@
 #include "PluginHost/Attachment.hpp"
 #include "PluginHost/Item.hpp"
 #include "PluginHost/PluginPlace.hpp"
-#include <deque>
-#include <memory>
-#include <vector>
+#include "PluginHost/Publication.hpp"
+#include "PluginHost/Stages.hpp"
+#include "PluginHost/UnreadBytes.hpp"
 
 namespace PluginHost
 {
 	/**
-	 * One attachment in one chain. In filter mode items wait in it, and leave it in the order in which they came.
-	 */
-	struct Stage
-	{
-		Attachment* attachment{ nullptr };
-		std::deque<Held*> queue;
-	};
-
-	/**
-	 * The stages that the items of one producer pass, whatever an item is: where they are published, held, decided, and released in
+	 * The stages that the items of one producer pass, whatever an item is: where they are selected, published, held, decided, and released in
 	 * order. [worker-loop]
 	 *
-	 * An item passes the stages in turn. An observer gets a copy. A filter holds it until its verdict, its deadline, or the end of its
-	 * host. What the items are, and what becomes of them behind the last stage, is the business of the derived class.
+	 * An item passes the stages in turn. Those who observe get a copy. Those who filter hold it until their verdict, their deadline, or the
+	 * end of their host. To who diverts it goes instead. What the items are, and what becomes of them behind the last stage, is the business
+	 * of the derived class; which of them all at a place are to be decided about, that of Settlement.
 	 */
 	class Chain
 	{
-	public:
-		/**
-		 * Why a held item leaves a stage; says which counter it increments.
-		 */
-		enum class Cause : uint8_t
-		{
-			VERDICT,
-			TIMEOUT,
-			ABSENT,
-			DETACHED
-		};
-
 	public:
 		Chain()          = default;
 		virtual ~Chain() = default;
 
 	public:
 		void AddStage(Attachment* attachment);
+		bool HasStage(const Attachment* attachment) const
+		{
+			return this->stages.FindMember(attachment) != nullptr;
+		}
 		/**
 		 * Items that it holds are accepted.
 		 */
 		void RemoveStage(Attachment* attachment);
 		/**
+		 * Applies what a host says about an item that awaits its verdict.
+		 *
+		 * @param payload - What stands behind the verdict.
+		 * @return False if it makes no sense; then nothing is changed.
+		 */
+		bool OnVerdict(Held* held, const Mph::Layout::VerdictRecord& record, const UnreadBytes& payload);
+		/**
 		 * Decides about an item that awaits a verdict; it and those behind it leave the stage if it was the first.
 		 */
-		void Settle(Held* held, Cause cause, bool accept);
+		void Settle(Held* held, Outcome outcome);
 		/**
-		 * Decides about all items of the attachment, in all chains, by its policy for that cause.
+		 * The attachment has no say any more about an item that waits for it.
 		 */
-		static void SettleAll(Attachment* attachment, Cause cause);
+		void Detach(Held* held, const Attachment* attachment);
 		/**
-		 * Decides about an item that awaits a verdict by its attachment's policy for that cause.
+		 * A host that follows cannot read the record of an item that awaits a verdict.
 		 */
-		static void SettleOne(Held* held, Cause cause);
+		void Republish(Held* held);
 		/**
-		 * Decides about those that are past their deadline.
-		 *
-		 * @return The next deadline, 0 if none.
+		 * @param ssrc - 0: all streams.
+		 * @return False if the chain has no such stream or no such attachment.
 		 */
-		static uint64_t Expire(Attachment* attachment, uint64_t nowNs);
+		bool Bypass(
+		  const Attachment* attachment, uint32_t ssrc, Mph::Layout::BypassUnit unit, uint32_t amount);
 
 		/* Pure virtual methods that must be implemented by the subclass. */
-	public:
-		/**
-		 * Writes the item's record into the ring of the attachment's place.
-		 *
-		 * @param ticket - 0: no verdict is awaited.
-		 */
-		virtual PluginPlace::PublishResult Publish(
-		  const Item& item,
-		  const Attachment& attachment,
-		  uint64_t ticket,
-		  uint64_t nowNs,
-		  uint64_t deadlineNs,
-		  bool redelivered) = 0;
-
 	protected:
+		/**
+		 * Writes the item's record into the ring of the place.
+		 */
+		virtual PluginPlace::PublishResult Publish(const Item& item, const Publication& publication) = 0;
 		/**
 		 * Whether there are stages, so that items have to come here at all.
 		 */
-		virtual void SetTapped(bool tapped) = 0;
+		virtual void SetTapped(bool tapped)              = 0;
+		virtual Traits GetTraits(const Item& item) const = 0;
+		virtual bool HasStream(uint32_t ssrc) const      = 0;
+		/**
+		 * Whether there is memory to hold one more.
+		 */
+		virtual bool CanHold(const Item& item) const = 0;
 		/**
 		 * Copies a live item, which is not used any more then.
 		 */
 		virtual Held* Hold(const Item& item) = 0;
 		virtual void Free(Held* held)        = 0;
 		/**
-		 * Behind the last stage. One that is dropped is dropped here.
+		 * Another payload, copied out of the ring once.
+		 *
+		 * @return False if it cannot be one; then nothing is changed.
+		 */
+		virtual bool SetPayload(Held* held, const UnreadBytes& payload) = 0;
+		/**
+		 * It is the first of its frame that is dropped.
+		 */
+		virtual void OnFrameLost(const Item& item) = 0;
+		/**
+		 * Behind the last stage. One that is dropped or taken is so here.
 		 *
 		 * @return Whether the router may route it.
 		 */
-		virtual bool Finish(const Item& item, bool dropped) = 0;
+		virtual bool Finish(const Item& item, Fate fate) = 0;
 		/**
 		 * By the router's own method. May throw.
 		 */
 		virtual void Route(Held* held) = 0;
 
 	protected:
+		/**
+		 * Of the producer or data producer. Before there is a stage.
+		 */
+		void SetProducerNumber(uint32_t number)
+		{
+			this->stages.SetProducerNumber(number);
+		}
 		/**
 		 * Takes the item through the chain from the given stage on.
 		 *
@@ -117,15 +121,44 @@ namespace PluginHost
 		 * Frees all that waits, as the chain goes. Not by the destructor, which comes when the subclass is gone.
 		 */
 		void FreeAll();
+		bool HasWholeFrames() const
+		{
+			return this->stages.HasWholeFrames();
+		}
 
 	private:
-		void Observe(Stage& stage, const Item& item);
-		bool Filter(Stage& stage, Item& item, bool& dropped);
-		void Enqueue(Stage& stage, Held* held, Held::State state);
+		/**
+		 * Whom an item that comes to a stage is meant for.
+		 */
+		struct Audience
+		{
+			uint16_t members{ 0 };
+			uint8_t lostBy{ Run::NoMember };
+
+			bool IsEmpty() const
+			{
+				return this->members == 0 && this->lostBy == Run::NoMember;
+			}
+		};
+
+	private:
+		bool Enter(Stage& stage, Item& item, Fate& fate);
+		Audience Select(Stage& stage, Item& item);
+		Fate Show(Stage& stage, const Item& item, uint16_t members);
+		bool Ask(Stage& stage, Item& item, Audience& audience, Outcome& outcome);
+		void ShowAbsent(Stage& stage, const Item& item, Audience& audience);
+		Fate Refuse(Stage& stage, const Item& item, const Audience& audience);
+		Fate Conclude(const Run& run, const Audience& audience, const Outcome& outcome, const Item& item);
+		void LoseFrame(const Attachment& attachment, const Item& item);
+		bool HasRoom(const Stage& stage, const Item& item) const;
+		void Enqueue(Stage& stage, Held* held, Held::State state, const Audience& audience);
 		void ReleaseDecided(Stage& stage);
-		size_t IndexOf(const Stage& stage) const;
-		static void ForgetTicket(Held* held);
-		static Held* FirstWaiting(Attachment* attachment);
+		void Leave(Held* held);
+		void LeaveRun(Held* held);
+		void LetGo(Held* held, const Attachment* attachment);
+		void Extend(Held* held, uint32_t extensionUs);
+		void ForgetTicket(Held* held);
+		void Tidy();
 
 	private:
 		// Beyond these an item counts as overflow: what waits for a verdict at one place is bounded by TicketTable::Capacity, what waits in
@@ -133,8 +166,12 @@ namespace PluginHost
 		static constexpr size_t MaxQueue{ 8192 };
 
 	private:
-		// In the order of the chain.
-		std::vector<std::unique_ptr<Stage>> stages;
+		// Allocated by this.
+		Stages stages;
+		// Others.
+		bool untidy{ false };
+		// A member lost a frame once.
+		bool loses{ false };
 	};
 } // namespace PluginHost
 

@@ -87,6 +87,7 @@ namespace PluginHost
 		void HandleControllerMessage(
 		  ControlConnection* connection, const Mph::Control::Envelope* envelope);
 		void HandleHostMessage(HostLink* link, const Mph::Control::Envelope* envelope);
+		void AnswerQuery(HostLink* link, const Mph::Control::Envelope* envelope);
 		void SendStats(ControlConnection* connection, uint32_t requestId);
 		void SendToController(
 		  flatbuffers::FlatBufferBuilder& builder,

@@ -57,6 +57,10 @@ namespace PluginHost
 		/**
 		 * Pid and user of the process that connected (SO_PEERCRED).
 		 */
+		/**
+		 * Bytes that may be sent before it counts as not reading.
+		 */
+		size_t GetOutputRoom() const;
 		uint32_t GetPeerPid() const
 		{
 			return this->peerPid;

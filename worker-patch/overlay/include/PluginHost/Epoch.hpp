@@ -80,6 +80,8 @@ namespace PluginHost
 		mph::shm::RingConsumer verdicts;
 		// Others.
 		Phase phase{ Phase::OFFERED };
+		// As which of all at this place it served last; 0: never.
+		uint64_t servedAs{ 0 };
 		Progress lastProgress;
 		// Its packet cursor as it was started: until that changes it says nothing. Of a host that has served before it is an old one.
 		uint64_t cursorAtStart{ 0 };

@@ -3,7 +3,8 @@
 
 #include "common.hpp"
 #include "PluginHost/Attachment.hpp"
-#include "PluginHost/ProducerInfo.hpp"
+#include "PluginHost/ObjectInfo.hpp"
+#include "PluginHost/Run.hpp"
 #include "mph/fbs/control.h"
 
 /**
@@ -11,12 +12,25 @@
  */
 namespace PluginHost::EventBuilder
 {
-	flatbuffers::Offset<Mph::Control::Event> BuildProducer(
-	  flatbuffers::FlatBufferBuilder& builder, Mph::Control::EventType type, const ProducerInfo& producer);
-	flatbuffers::Offset<Mph::Control::Event> BuildProducerClosed(
-	  flatbuffers::FlatBufferBuilder& builder, uint32_t producerNumber);
+	/**
+	 * @param withParameters - Their JSON text is the largest part.
+	 */
+	flatbuffers::Offset<Mph::Control::Event> BuildCreated(
+	  flatbuffers::FlatBufferBuilder& builder, const ObjectInfo& object, bool withParameters = true);
+	/**
+	 * By what `paused` is now.
+	 */
+	flatbuffers::Offset<Mph::Control::Event> BuildPausedOrResumed(
+	  flatbuffers::FlatBufferBuilder& builder, const ObjectInfo& object);
+	flatbuffers::Offset<Mph::Control::Event> BuildClosed(
+	  flatbuffers::FlatBufferBuilder& builder, const ObjectInfo& object);
 	flatbuffers::Offset<Mph::Control::Event> BuildAttachment(
 	  flatbuffers::FlatBufferBuilder& builder, Mph::Control::EventType type, const Attachment& attachment);
+	/**
+	 * Of one that has several members.
+	 */
+	flatbuffers::Offset<Mph::Control::Event> BuildRun(
+	  flatbuffers::FlatBufferBuilder& builder, const Run& run);
 	flatbuffers::Offset<Mph::Control::Event> BuildRouterClosed(flatbuffers::FlatBufferBuilder& builder);
 } // namespace PluginHost::EventBuilder
 

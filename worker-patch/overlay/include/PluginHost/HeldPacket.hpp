@@ -4,6 +4,7 @@
 #include "common.hpp"
 #include "PluginHost/Item.hpp"
 #include "RTC/RTP/Packet.hpp"
+#include "RTC/RtpDictionaries.hpp"
 #include <array>
 #include <memory>
 #include <vector>
@@ -42,8 +43,20 @@ namespace PluginHost
 			return this->packet.get();
 		}
 
+		/**
+		 * In the worker's own memory. Padding goes, header and extensions stay. The payload is not known any more until it is parsed.
+		 */
+		void SetPayload(const uint8_t* payload, size_t length);
+		/**
+		 * As RtpStreamRecv does with what it receives.
+		 */
+		void ParsePayload(const RTC::RtpCodecMimeType& mimeType);
+
 	private:
 		friend class HeldPacketPool;
+
+		void CloneOf(const RTC::RTP::Packet* packet, size_t bufferLength);
+
 
 		// As RTC::RTP::SharedPacket does: room for an RTX header and what else the send path writes.
 		static constexpr size_t Slack{ 100 };

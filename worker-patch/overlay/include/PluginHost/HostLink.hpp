@@ -93,6 +93,13 @@ namespace PluginHost
 		{
 			return this->missedDeadlines;
 		}
+		/**
+		 * @return False if it has asked more in this turn than it may leave unanswered: each is answered in the turn in which it comes.
+		 */
+		bool TakeQuery()
+		{
+			return ++this->queriesInTurn <= MaxUnansweredQueries;
+		}
 		void NotePublished(uint32_t ring, bool awaitsVerdict)
 		{
 			this->writer.CountPublication(ring);
@@ -155,6 +162,7 @@ namespace PluginHost
 
 	private:
 		static constexpr uint32_t MaxStrikes{ 64 };
+		static constexpr uint32_t MaxUnansweredQueries{ 32 };
 		static constexpr uint32_t MaxIdleDoorbells{ 64 };
 
 	private:
@@ -198,6 +206,7 @@ namespace PluginHost
 		uint64_t stalledNs{ 0 };
 		// In a row.
 		uint32_t missedDeadlines{ 0 };
+		uint32_t queriesInTurn{ 0 };
 	};
 } // namespace PluginHost
 

@@ -3,6 +3,7 @@
 
 #include "common.hpp"
 #include "PluginHost/ProducerInfo.hpp"
+#include "PluginHost/Publication.hpp"
 #include "RTC/RTP/Packet.hpp"
 
 /**
@@ -13,7 +14,7 @@ namespace PluginHost::PacketRecord
 	/**
 	 * Bytes of the whole record.
 	 */
-	uint32_t GetLength(const RTC::RTP::Packet* packet);
+	uint32_t GetLength(const RTC::RTP::Packet* packet, Mph::Control::Copy copy);
 	/**
 	 * @param record - Where GetLength() bytes were claimed.
 	 */
@@ -21,11 +22,7 @@ namespace PluginHost::PacketRecord
 	  uint8_t* record,
 	  const RTC::RTP::Packet* packet,
 	  const ProducerInfo& producer,
-	  uint32_t attachmentNumber,
-	  uint64_t ticket,
-	  uint64_t receivedAtNs,
-	  uint64_t deadlineNs,
-	  bool redelivered);
+	  const Publication& publication);
 } // namespace PluginHost::PacketRecord
 
 #endif

@@ -86,6 +86,10 @@ namespace PluginHost
 		 */
 		void MarkRedelivered();
 		/**
+		 * Hosts read over the unread ones from now on.
+		 */
+		void SkipResults();
+		/**
 		 * The lap may end here; then the record stands at the beginning of the next one.
 		 */
 		uint64_t SkipPadding(uint64_t position) const;

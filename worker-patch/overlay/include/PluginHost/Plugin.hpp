@@ -2,6 +2,7 @@
 #define MS_PLUGIN_HOST_PLUGIN_HPP
 
 #include "common.hpp"
+#include "PluginHost/InjectionAccount.hpp"
 #include "mph/fbs/control.h"
 #include <optional>
 #include <string>
@@ -96,6 +97,10 @@ namespace PluginHost
 		{
 			return this->hangMs;
 		}
+		InjectionAccount& GetInjections()
+		{
+			return this->injections;
+		}
 		void CountPoisoned()
 		{
 			++this->poisoned;
@@ -171,6 +176,7 @@ namespace PluginHost
 		uint64_t promptVerdicts{ 0 };
 		uint64_t promotions{ 0 };
 		uint64_t poisoned{ 0 };
+		InjectionAccount injections;
 	};
 } // namespace PluginHost
 

@@ -3,14 +3,19 @@
 
 #include "common.hpp"
 #include "PluginHost/Attachment.hpp"
-#include "PluginHost/KnownProducers.hpp"
+#include "PluginHost/Deadlines.hpp"
+#include "PluginHost/HostRequests.hpp"
+#include "PluginHost/Injector.hpp"
+#include "PluginHost/KnownObjects.hpp"
+#include "PluginHost/ObjectInfo.hpp"
 #include "PluginHost/PacketRing.hpp"
-#include "PluginHost/ProducerInfo.hpp"
+#include "PluginHost/PendingEvents.hpp"
+#include "PluginHost/ResultOutlet.hpp"
+#include "PluginHost/Run.hpp"
 #include "PluginHost/Succession.hpp"
 #include "PluginHost/TicketTable.hpp"
 #include "PluginHost/VerdictReader.hpp"
 #include "mph/fbs/control.h"
-#include <deque>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -77,6 +82,14 @@ namespace PluginHost
 		{
 			return this->tickets;
 		}
+		Deadlines& GetDeadlines()
+		{
+			return this->deadlines;
+		}
+		Runs& GetRuns()
+		{
+			return this->runs;
+		}
 		std::vector<Attachment*>& GetAttachments()
 		{
 			return this->attachments;
@@ -111,26 +124,43 @@ namespace PluginHost
 		/**
 		 * Lifecycle records are never lost: what does not fit waits, and packets wait behind it.
 		 */
-		void PublishEvent(flatbuffers::FlatBufferBuilder& builder);
-		void OnProducer(const std::shared_ptr<const ProducerInfo>& producer);
-		void OnProducerPaused(const ProducerInfo& producer);
-		void OnProducerClosed(uint32_t producerNumber);
+		void PublishEvent(
+		  flatbuffers::FlatBufferBuilder& builder,
+		  PendingEvents::Change change = PendingEvents::Change::OTHER,
+		  uint32_t objectNumber        = 0);
+		bool Knows(uint32_t objectNumber) const
+		{
+			return this->objects.IsOpen(objectNumber);
+		}
+		const KnownObjects& GetObjects() const
+		{
+			return this->objects;
+		}
+		/**
+		 * Hosts get to know it, if they do not yet.
+		 */
+		void OnObject(const std::shared_ptr<const ObjectInfo>& object);
+		/* Do nothing about what they do not know. */
+		void OnObjectPausedOrResumed(const ObjectInfo& object);
+		void OnObjectClosed(const ObjectInfo& object);
 		void OnAttachmentAdded(Attachment* attachment);
 		void OnAttachmentRemoved(Attachment* attachment);
 		void OnRouterClosed();
 		/**
-		 * What a host that starts has to know: the attachments, and the producers that unread records may name.
+		 * What a host that starts has to know: the attachments, and what else unread records may name.
+		 *
+		 * @param maxParameters - Bytes of parameters that there is room for; what comes behind goes without.
 		 */
 		std::vector<flatbuffers::Offset<Mph::Control::Event>> FillBufferState(
-		  flatbuffers::FlatBufferBuilder& builder) const;
+		  flatbuffers::FlatBufferBuilder& builder, size_t maxParameters) const;
 		/**
 		 * See VerdictReader::Await().
 		 */
-		std::optional<bool> AwaitVerdict(uint64_t ticket)
+		std::optional<Outcome> AwaitVerdict(uint64_t ticket, uint16_t deciders, uint64_t recordStart)
 		{
 			auto* epoch = this->succession.GetServing();
 
-			return epoch ? this->verdictReader.Await(*epoch, ticket) : std::nullopt;
+			return epoch ? this->verdictReader.Await(*epoch, ticket, deciders, recordStart) : std::nullopt;
 		}
 		/**
 		 * Applies at most `max` verdicts of that host, if it serves.
@@ -138,6 +168,16 @@ namespace PluginHost
 		 * @return How many records were read; `max` means that more may be there.
 		 */
 		size_t DrainVerdicts(const HostLink* link, size_t max);
+		/**
+		 * Of events and results that wait, as many as there is room for now.
+		 */
+		void PublishWaiting();
+		/**
+		 * A host reads on where another one stood, or stood itself.
+		 *
+		 * @param isAnother - What was to be answered was asked by one that is gone.
+		 */
+		void OnNextHost(bool isAnother);
 		/**
 		 * Takes over the host's cursor if it lies on a boundary of a record that the worker published.
 		 */
@@ -156,13 +196,18 @@ namespace PluginHost
 		// Allocated by this.
 		PacketRing packets;
 		TicketTable tickets;
+		Deadlines deadlines;
+		Runs runs;
+		ResultOutlet results;
+		Injector injector;
+		HostRequests requests;
 		VerdictReader verdictReader;
 		Succession succession;
 		// Others.
 		uint64_t published{ 0 };
 		std::vector<Attachment*> attachments;
-		KnownProducers producers;
-		std::deque<std::vector<uint8_t>> pendingEvents;
+		KnownObjects objects;
+		PendingEvents pendingEvents;
 	};
 } // namespace PluginHost
 

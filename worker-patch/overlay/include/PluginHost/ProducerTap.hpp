@@ -5,9 +5,14 @@
 #include "PluginHost/Attachment.hpp"
 #include "PluginHost/Chain.hpp"
 #include "PluginHost/DroppedHistory.hpp"
+#include "PluginHost/FrameWatch.hpp"
 #include "PluginHost/Item.hpp"
+#include "PluginHost/ObjectInfo.hpp"
 #include "PluginHost/PluginPlace.hpp"
 #include "PluginHost/ProducerInfo.hpp"
+#include "PluginHost/ProducerNumbers.hpp"
+#include "PluginHost/RtpBuilder.hpp"
+#include "RTC/Consumer.hpp"
 #include "RTC/Producer.hpp"
 #include "RTC/RTP/Packet.hpp"
 #include <memory>
@@ -24,7 +29,8 @@ namespace PluginHost
 	class ProducerTap : public Chain
 	{
 	public:
-		ProducerTap(RouterTap* routerTap, RTC::Producer* producer, bool pipe);
+		ProducerTap(
+		  RouterTap* routerTap, RTC::Producer* producer, const ObjectInfo& transport, bool pipe);
 		~ProducerTap() override;
 
 	public:
@@ -39,29 +45,54 @@ namespace PluginHost
 		 */
 		bool OnPacket(RTC::RTP::Packet* packet);
 		bool IsMeantBy(const Attachment& attachment) const;
+		RTC::Producer* GetProducer() const
+		{
+			return this->producer;
+		}
+
+		/* Called for hosts. */
+	public:
+		/**
+		 * Whether these are the mapped SSRC of an encoding and the mapped payload type of a media codec.
+		 */
+		bool HasStream(uint32_t ssrc, uint8_t payloadType) const;
+		/**
+		 * Behind the chain, as the next packet of the stream, which there must be. May throw.
+		 *
+		 * @param consumers - In the order of their addresses; none: all.
+		 */
+		void Inject(const InjectedRtp& rtp, const std::vector<RTC::Consumer*>& consumers);
+		/**
+		 * @param ssrc - A mapped one; 0: of all streams.
+		 * @return False if there is no such stream.
+		 */
+		bool RequestKeyFrame(uint32_t ssrc);
 		void SetPaused(bool paused)
 		{
 			this->info->paused = paused;
 		}
 
 		/* Pure virtual methods inherited from Chain. */
-	public:
-		PluginPlace::PublishResult Publish(
-		  const Item& item,
-		  const Attachment& attachment,
-		  uint64_t ticket,
-		  uint64_t nowNs,
-		  uint64_t deadlineNs,
-		  bool redelivered) override;
-
 	protected:
+		PluginPlace::PublishResult Publish(const Item& item, const Publication& publication) override;
 		void SetTapped(bool tapped) override;
+		Traits GetTraits(const Item& item) const override;
+		bool HasStream(uint32_t ssrc) const override;
+		// Packets are small, and how many wait is bounded.
+		bool CanHold(const Item& /*item*/) const override
+		{
+			return true;
+		}
 		Held* Hold(const Item& item) override;
 		void Free(Held* held) override;
-		bool Finish(const Item& item, bool dropped) override;
+		bool SetPayload(Held* held, const UnreadBytes& payload) override;
+		void OnFrameLost(const Item& item) override;
+		bool Finish(const Item& item, Fate fate) override;
 		void Route(Held* held) override;
 
 	private:
+		void RoutePacket(RTC::RTP::Packet* packet);
+		bool WasDropped(uint32_t ssrc, uint16_t seq);
 		DroppedHistory& GetHistory(uint32_t ssrc);
 
 	private:
@@ -73,7 +104,9 @@ namespace PluginHost
 		RTC::Producer* producer{ nullptr };
 		// Allocated by this.
 		std::shared_ptr<ProducerInfo> info;
+		ProducerNumbers numbers;
 		std::vector<std::unique_ptr<DroppedHistory>> histories;
+		FrameWatch frames;
 		// Others.
 		// The router calls us back for packets that we route.
 		bool routing{ false };

@@ -24,10 +24,14 @@ namespace PluginHost
 	public:
 		void OnRouterCreated(RouterTap* routerTap);
 		/**
-		 * Attachments to the router, or to the producer alone, end with it.
+		 * Attachments to it end with it.
 		 */
 		void OnRouterClosed(RouterTap* routerTap);
+		/**
+		 * Attachments whose last target it was end with it, unless they are kept without one.
+		 */
 		void OnProducerClosed(RouterTap* routerTap, const std::string& producerId);
+		void OnDataProducerClosed(RouterTap* routerTap, const std::string& dataProducerId);
 		/**
 		 * Throws if one more pair of rings would exceed what this worker may use.
 		 */
@@ -35,7 +39,19 @@ namespace PluginHost
 		/**
 		 * Never given twice.
 		 */
-		uint32_t GetNextProducerNumber();
+		uint32_t GetNextObjectNumber();
+		/**
+		 * Of an attachment or a run. Never given twice.
+		 */
+		uint32_t GetNextAttachmentNumber();
+		template<typename Visitor>
+		void ForEachRouterTap(Visitor visitor) const
+		{
+			for (const auto& kv : this->routerTaps)
+			{
+				visitor(kv.second);
+			}
+		}
 
 		/* Called by Control, for the controller. */
 	public:
@@ -45,7 +61,10 @@ namespace PluginHost
 		void ConfigureRouter(const Mph::Control::ConfigureRouter* message);
 		const Attachment& Attach(const Mph::Control::Attach* message);
 		void Detach(const Mph::Control::Detach* message);
+		void AddTarget(const Mph::Control::AddTarget* message);
+		void RemoveTarget(const Mph::Control::RemoveTarget* message);
 		void PauseAttachment(const Mph::Control::PauseAttachment* message);
+		void SetLimits(const Mph::Control::SetLimits* message);
 		/**
 		 * Throws if there is no such plugin.
 		 */
@@ -70,7 +89,7 @@ namespace PluginHost
 		/**
 		 * Packets that wait for the plugin's verdicts now.
 		 */
-		uint32_t CountHeld(const Plugin* plugin) const;
+		uint32_t CountHeld(Plugin* plugin) const;
 
 		/* Called by VerdictPump. */
 	public:
@@ -88,6 +107,15 @@ namespace PluginHost
 	private:
 		void RemoveAttachment(Attachment* attachment);
 		/**
+		 * @param targets - Which of the two sets of an attachment names the target.
+		 */
+		void OnTargetClosed(
+		  RouterTap* routerTap,
+		  ankerl::unordered_dense::set<std::string> Attachment::* targets,
+		  const std::string& id);
+		template<typename Message>
+		Attachment* AssertAndGetTargeted(const Message* message) const;
+		/**
 		 * Tells the controller why, and removes them.
 		 */
 		void EndAttachments(
@@ -103,7 +131,7 @@ namespace PluginHost
 		ankerl::unordered_dense::map<std::string, std::unique_ptr<Attachment>> attachments;
 		// Others.
 		ankerl::unordered_dense::map<std::string, RouterTap*> routerTaps;
-		uint32_t nextProducerNumber{ 1 };
+		uint32_t nextObjectNumber{ 1 };
 		uint32_t nextAttachmentNumber{ 1 };
 	};
 } // namespace PluginHost

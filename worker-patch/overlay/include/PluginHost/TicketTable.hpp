@@ -2,6 +2,7 @@
 #define MS_PLUGIN_HOST_TICKET_TABLE_HPP
 
 #include "common.hpp"
+#include <algorithm>
 #include <vector>
 
 namespace PluginHost
@@ -83,6 +84,24 @@ namespace PluginHost
 			}
 
 			return oldest;
+		}
+
+		// In the order in which they were given out. For rare occasions.
+		std::vector<uint64_t> GetOutstanding() const
+		{
+			std::vector<uint64_t> outstanding;
+
+			for (const auto& slot : this->slots)
+			{
+				if (slot.held)
+				{
+					outstanding.push_back(slot.ticket);
+				}
+			}
+
+			std::ranges::sort(outstanding);
+
+			return outstanding;
 		}
 
 	private:

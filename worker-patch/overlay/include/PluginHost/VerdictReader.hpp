@@ -3,44 +3,17 @@
 
 #include "common.hpp"
 #include "PluginHost/Epoch.hpp"
+#include "PluginHost/Outcome.hpp"
 #include "PluginHost/TicketTable.hpp"
+#include "PluginHost/UnreadBytes.hpp"
 #include <mph/shm/RingConsumer.hpp>
-#include <cstring> // std::memcpy()
 #include <optional>
 
 namespace PluginHost
 {
+	class HostRequests;
+	class Injector;
 	class Plugin;
-
-	/**
-	 * What stands behind a record's fixed part, still in the ring: the host may change it at any time.
-	 */
-	class UnreadBytes
-	{
-	public:
-		UnreadBytes() = default;
-		UnreadBytes(const uint8_t* data, size_t length) : data(data), length(length)
-		{
-		}
-
-	public:
-		size_t GetLength() const
-		{
-			return this->length;
-		}
-		/**
-		 * Once; then only the copy is looked at. Before the verdict is applied: what it releases may read on in this ring.
-		 */
-		void CopyTo(uint8_t* copy) const
-		{
-			std::memcpy(copy, this->data, this->length);
-		}
-
-	private:
-		// Passed by argument.
-		const uint8_t* data{ nullptr };
-		size_t length{ 0 };
-	};
 
 	/**
 	 * Reads what a host wrote into its verdict ring, and believes none of it. What a verdict does is the business of Chain.
@@ -52,16 +25,24 @@ namespace PluginHost
 		/**
 		 * @param consumerCursor - Where the host looks how far its ring was read.
 		 */
-		VerdictReader(Plugin* plugin, const TicketTable* tickets, std::atomic<uint64_t>* consumerCursor);
+		VerdictReader(
+		  Plugin* plugin,
+		  const TicketTable* tickets,
+		  std::atomic<uint64_t>* consumerCursor,
+		  Injector* injector,
+		  HostRequests* requests);
 
 	public:
 		/**
-		 * Waits a moment for the verdict on the packet that was published last, if it is the only one outstanding and the host is
-		 * likely to give it at once. Then nothing needs to be held.
+		 * Waits a moment for the verdict on what was published last, if the host has nothing else to read before it and is likely to give
+		 * it at once. Then nothing needs to be held.
 		 *
-		 * @return Whether the packet is accepted; nothing if the verdict is still to come.
+		 * @param deciders - Bit i: member i of the run may drop or take it.
+		 * @param recordStart - Where the ring stood before it was published.
+		 * @return Nothing if the verdict is still to come.
 		 */
-		std::optional<bool> Await(Epoch& epoch, uint64_t ticket);
+		std::optional<Outcome> Await(
+		  Epoch& epoch, uint64_t ticket, uint16_t deciders, uint64_t recordStart);
 		/**
 		 * Applies at most `max` records.
 		 *
@@ -72,12 +53,19 @@ namespace PluginHost
 		/* One for each type of record. They return false if it makes no sense. */
 	private:
 		bool OnVerdict(const mph::shm::RingConsumer::RecordView& view);
+		bool OnBypass(const mph::shm::RingConsumer::RecordView& view);
+		bool OnInjectRtp(const mph::shm::RingConsumer::RecordView& view);
+		bool OnInjectData(const mph::shm::RingConsumer::RecordView& view);
+		bool OnKeyFrame(const mph::shm::RingConsumer::RecordView& view);
+		bool OnSubscribe(const mph::shm::RingConsumer::RecordView& view);
 
 	private:
 		// Passed by argument.
 		Plugin* plugin{ nullptr };
 		const TicketTable* tickets{ nullptr };
 		std::atomic<uint64_t>* consumerCursor{ nullptr };
+		Injector* injector{ nullptr };
+		HostRequests* requests{ nullptr };
 	};
 } // namespace PluginHost
 

@@ -37,6 +37,12 @@ namespace PluginHost
 		  this->counters.closedFreed,
 		  this->held,
 		  std::addressof(histogram),
-		  this->holdHistogram.GetSumNs());
+		  this->holdHistogram.GetSumNs(),
+		  this->counters.taken,
+		  this->counters.replaced,
+		  this->counters.frameDropped,
+		  this->counters.diverted,
+		  this->counters.bypassed,
+		  this->counters.notSelected);
 	}
 } // namespace PluginHost

@@ -7,6 +7,7 @@
 #include "MediaSoupErrors.hpp"
 #include "PluginHost/MediasoupVersion.hpp"
 #include "PluginHost/PluginPlace.hpp"
+#include "PluginHost/Queries.hpp"
 #include "PluginHost/RequestError.hpp"
 #include "PluginHost/VerdictPump.hpp"
 #include <cstdlib> // std::getenv()
@@ -425,9 +426,30 @@ namespace PluginHost
 				break;
 			}
 
+			case Fbs::Body::AddTarget:
+			{
+				this->registry.AddTarget(envelope->body_as_AddTarget());
+
+				break;
+			}
+
+			case Fbs::Body::RemoveTarget:
+			{
+				this->registry.RemoveTarget(envelope->body_as_RemoveTarget());
+
+				break;
+			}
+
 			case Fbs::Body::PauseAttachment:
 			{
 				this->registry.PauseAttachment(envelope->body_as_PauseAttachment());
+
+				break;
+			}
+
+			case Fbs::Body::SetLimits:
+			{
+				this->registry.SetLimits(envelope->body_as_SetLimits());
 
 				break;
 			}
@@ -473,6 +495,13 @@ namespace PluginHost
 				return;
 			}
 
+			case Fbs::Body::Query:
+			{
+				AnswerQuery(link, envelope);
+
+				return;
+			}
+
 			case Fbs::Body::RingStopped:
 			{
 				if (auto* place = link->GetPlace(envelope->body_as_RingStopped()->ring()))
@@ -509,6 +538,30 @@ namespace PluginHost
 				  std::string("a host may not send ") + Fbs::EnumNameBody(envelope->body_type()));
 			}
 		}
+	}
+
+	void Control::AnswerQuery(HostLink* link, const Fbs::Envelope* envelope)
+	{
+		MS_TRACE();
+
+		const auto* query = envelope->body_as_Query();
+
+		if (!link->TakeQuery())
+		{
+			throw RequestError(Fbs::ErrorCode::Forbidden, "too many unanswered queries");
+		}
+
+		const auto* place = link->GetPlace(query->ring());
+		const auto answer =
+		  place ? Queries::Ask(*place, query->what(), query->object())
+		        : Queries::Answer{ .code = Fbs::ErrorCode::NotFound,
+			                         .body = "there is no ring " + std::to_string(query->ring()) };
+
+		flatbuffers::FlatBufferBuilder builder;
+
+		const auto body = Fbs::CreateQueryAnswerDirect(builder, answer.code, answer.body.c_str());
+
+		link->GetConnection()->Send(builder, envelope->id(), Fbs::Body::QueryAnswer, body.Union());
 	}
 
 	void Control::SendStats(ControlConnection* connection, uint32_t requestId)

@@ -72,6 +72,13 @@ namespace PluginHost
 		MS_TRACE();
 	}
 
+	size_t ControlConnection::GetOutputRoom() const
+	{
+		MS_TRACE();
+
+		return MaxOutputBytes - std::min(MaxOutputBytes, this->outputBytes);
+	}
+
 	void ControlConnection::Send(
 	  flatbuffers::FlatBufferBuilder& builder,
 	  uint32_t id,

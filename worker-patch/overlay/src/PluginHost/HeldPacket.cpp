@@ -3,9 +3,63 @@
 
 #include "PluginHost/HeldPacket.hpp"
 #include "Logger.hpp"
+#include "RTC/RTP/Codecs/Tools.hpp"
 
 namespace PluginHost
 {
+	void HeldPacket::SetPayload(const uint8_t* payload, size_t length)
+	{
+		MS_TRACE();
+
+		const auto headerLength = this->packet->GetLength() - this->packet->GetPayloadLength() -
+		                          this->packet->GetPaddingLength();
+		const auto wanted = headerLength + length + HeldPacket::Slack;
+
+		if (this->packet->GetBufferLength() < wanted)
+		{
+			CloneOf(this->packet.get(), std::max(wanted, this->packet->GetLength()));
+		}
+
+		this->packet->SetPayload(payload, length);
+	}
+
+	void HeldPacket::ParsePayload(const RTC::RtpCodecMimeType& mimeType)
+	{
+		MS_TRACE();
+
+		// What there is to know of AV1 stands in an extension, which stays as it is.
+		if (mimeType.subtype == RTC::RtpCodecMimeType::Subtype::AV1)
+		{
+			return;
+		}
+
+		std::unique_ptr<RTC::RTP::Codecs::DependencyDescriptor::TemplateDependencyStructure> noStructure;
+
+		this->packet->SetPayloadDescriptorHandler(nullptr);
+		RTC::RTP::Codecs::Tools::ProcessRtpPacket(this->packet.get(), mimeType, noStructure);
+	}
+
+	/**
+	 * The packet may be the clone that there is.
+	 */
+	void HeldPacket::CloneOf(const RTC::RTP::Packet* packet, size_t bufferLength)
+	{
+		std::unique_ptr<uint8_t[]> large;
+		uint8_t* buffer = this->storage.data();
+
+		if (bufferLength > this->storage.size())
+		{
+			large  = std::make_unique<uint8_t[]>(bufferLength);
+			buffer = large.get();
+		}
+
+		if (packet != this->packet.get() || large)
+		{
+			this->packet.reset(packet->Clone(buffer, bufferLength));
+			this->largeStorage = std::move(large);
+		}
+	}
+
 	HeldPacket* HeldPacketPool::Hold(const RTC::RTP::Packet* packet)
 	{
 		MS_TRACE();
@@ -22,16 +76,7 @@ namespace PluginHost
 			this->idle.pop_back();
 		}
 
-		const size_t bufferLength = packet->GetLength() + HeldPacket::Slack;
-		uint8_t* buffer           = held->storage.data();
-
-		if (bufferLength > held->storage.size())
-		{
-			held->largeStorage = std::make_unique<uint8_t[]>(bufferLength);
-			buffer             = held->largeStorage.get();
-		}
-
-		held->packet.reset(packet->Clone(buffer, bufferLength));
+		held->CloneOf(packet, packet->GetLength() + HeldPacket::Slack);
 
 		return held.release();
 	}

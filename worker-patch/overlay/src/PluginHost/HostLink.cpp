@@ -254,6 +254,8 @@ namespace PluginHost
 
 	bool HostLink::Drain(size_t max)
 	{
+		this->queriesInTurn = 0;
+
 		// Taken before the rings are looked at: what is published meanwhile counts as news once more.
 		this->watch.TakeChanged(
 		  [this](uint32_t first, uint32_t end)

@@ -14,29 +14,48 @@ namespace PluginHost::PacketRecord
 
 	static constexpr uint32_t HeaderLength{ sizeof(Layout::PacketRecord) };
 
-	uint32_t GetLength(const RTC::RTP::Packet* packet)
+	static uint32_t rtpHeaderLength(const RTC::RTP::Packet* packet)
 	{
-		return HeaderLength + static_cast<uint32_t>(packet->GetLength());
+		return static_cast<uint32_t>(
+		  packet->GetLength() - packet->GetPayloadLength() - packet->GetPaddingLength());
+	}
+
+	static uint32_t copiedLength(const RTC::RTP::Packet* packet, Mph::Control::Copy copy)
+	{
+		switch (copy)
+		{
+			case Mph::Control::Copy::Full:
+			{
+				return static_cast<uint32_t>(packet->GetLength());
+			}
+			case Mph::Control::Copy::Headers:
+			{
+				return rtpHeaderLength(packet);
+			}
+			default:
+			{
+				return 0;
+			}
+		}
+	}
+
+	uint32_t GetLength(const RTC::RTP::Packet* packet, Mph::Control::Copy copy)
+	{
+		return HeaderLength + copiedLength(packet, copy);
 	}
 
 	void Write(
 	  uint8_t* record,
 	  const RTC::RTP::Packet* packet,
 	  const ProducerInfo& producer,
-	  uint32_t attachmentNumber,
-	  uint64_t ticket,
-	  uint64_t receivedAtNs,
-	  uint64_t deadlineNs,
-	  bool redelivered)
+	  const Publication& publication)
 	{
 		MS_TRACE();
 
-		const auto length        = static_cast<uint32_t>(packet->GetLength());
-		const auto payloadLength = static_cast<uint32_t>(packet->GetPayloadLength());
-		const auto paddingLength = packet->GetPaddingLength();
-		const auto ssrc          = packet->GetSsrc();
-		const auto ssrcIt        = std::ranges::find(producer.ssrcs, ssrc);
-		const bool isVideo       = producer.kind == Layout::MediaKind::Video;
+		const auto copied  = copiedLength(packet, publication.copy);
+		const auto ssrc    = packet->GetSsrc();
+		const auto ssrcIt  = std::ranges::find(producer.ssrcs, ssrc);
+		const bool isVideo = producer.kind == Layout::MediaKind::Video;
 
 		uint8_t packetFlags{ 0 };
 		uint8_t audioLevel{ static_cast<uint8_t>(Layout::AudioLevel::Unknown) };
@@ -73,22 +92,22 @@ namespace PluginHost::PacketRecord
 
 		const Layout::PacketRecord header(
 		  Layout::RecordHeader(
-		    HeaderLength + length,
+		    HeaderLength + copied,
 		    Layout::RecordType::Packet,
-		    redelivered ? static_cast<uint8_t>(Layout::RecordFlag::Redelivered) : 0,
+		    publication.redelivered ? static_cast<uint8_t>(Layout::RecordFlag::Redelivered) : 0,
 		    HeaderLength),
-		  ticket,
-		  receivedAtNs,
-		  deadlineNs,
+		  publication.ticket,
+		  publication.receivedAtNs,
+		  publication.deadlineNs,
 		  producer.number,
-		  attachmentNumber,
+		  publication.attachment,
 		  ssrc,
 		  packet->GetTimestamp(),
-		  length,
-		  length,
+		  static_cast<uint32_t>(packet->GetLength()),
+		  copied,
 		  packet->GetSequenceNumber(),
-		  static_cast<uint16_t>(length - payloadLength - paddingLength),
-		  paddingLength,
+		  static_cast<uint16_t>(rtpHeaderLength(packet)),
+		  packet->GetPaddingLength(),
 		  packet->GetPayloadType(),
 		  producer.kind,
 		  producer.codecs[packet->GetPayloadType() & 0x7f],
@@ -99,9 +118,9 @@ namespace PluginHost::PacketRecord
 		  isVideo ? packet->GetTemporalLayer() : UnknownLayer,
 		  audioLevel,
 		  0,
-		  /*members*/ 1);
+		  publication.members);
 
 		std::memcpy(record, std::addressof(header), sizeof(header));
-		std::memcpy(record + HeaderLength, packet->GetBuffer(), length);
+		std::memcpy(record + HeaderLength, packet->GetBuffer(), copied);
 	}
 } // namespace PluginHost::PacketRecord

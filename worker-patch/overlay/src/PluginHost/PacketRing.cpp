@@ -90,6 +90,26 @@ namespace PluginHost
 		}
 	}
 
+	void PacketRing::SkipResults()
+	{
+		MS_TRACE();
+
+		const auto end = this->producer.Position();
+
+		for (auto position = this->walk.Position(); position < end;)
+		{
+			auto* header = GetHeader(position);
+
+			if (header->type() == Layout::RecordType::Result)
+			{
+				*header = Layout::RecordHeader(
+				  header->length(), Layout::RecordType::Skipped, header->flags(), header->payloadOffset());
+			}
+
+			position += alignedLength(*header);
+		}
+	}
+
 	uint64_t PacketRing::SkipPadding(uint64_t position) const
 	{
 		MS_TRACE();

@@ -282,6 +282,8 @@ namespace PluginHost
 
 		for (auto* place : this->places)
 		{
+			place->PublishWaiting();
+
 			// Both are asked of each: what is seen here is what the next look compares with.
 			hasWork  = place->GetSuccession().HasWork() || hasWork;
 			hasMoved = place->GetSuccession().HasMoved() || hasMoved;
@@ -423,6 +425,7 @@ namespace PluginHost
 	{
 		MS_TRACE();
 
+		const auto& injections = this->injections.counters;
 		std::vector<uint32_t> standbyPids;
 
 		for (const auto* link : this->links)
@@ -447,6 +450,14 @@ namespace PluginHost
 		  std::addressof(standbyPids),
 		  this->promotions,
 		  this->poisoned,
-		  this->promptVerdicts);
+		  this->promptVerdicts,
+		  injections.injected,
+		  injections.full,
+		  injections.unknown,
+		  injections.malformed,
+		  injections.limited,
+		  injections.repeated,
+		  injections.keyFrameRequests,
+		  injections.resultsLost);
 	}
 } // namespace PluginHost

@@ -25,7 +25,17 @@ namespace PluginHost
 	    routerTap(routerTap),
 	    verdictRingSize(verdictRingSize),
 	    packets(packetRingSize),
-	    verdictReader(plugin, std::addressof(this->tickets), this->packets.GetVerdictCursor()),
+	    deadlines(std::addressof(this->tickets)),
+	    runs(this),
+	    results(this),
+	    injector(this, std::addressof(this->results)),
+	    requests(this, std::addressof(this->results)),
+	    verdictReader(
+	      plugin,
+	      std::addressof(this->tickets),
+	      this->packets.GetVerdictCursor(),
+	      std::addressof(this->injector),
+	      std::addressof(this->requests)),
 	    succession(this, verdictRingSize)
 	{
 		MS_TRACE();
@@ -55,22 +65,24 @@ namespace PluginHost
 		  static_cast<uint32_t>(this->tickets.GetSize()));
 	}
 
-	void PluginPlace::PublishEvent(flatbuffers::FlatBufferBuilder& builder)
+	void PluginPlace::PublishEvent(
+	  flatbuffers::FlatBufferBuilder& builder, PendingEvents::Change change, uint32_t objectNumber)
 	{
 		MS_TRACE();
 
 		const auto* table = builder.GetBufferPointer();
 
-		this->pendingEvents.emplace_back(table, table + builder.GetSize());
+		this->pendingEvents.Push(
+		  change, objectNumber, std::vector<uint8_t>(table, table + builder.GetSize()));
 
 		PublishPendingEvents();
 	}
 
-	void PluginPlace::OnProducer(const std::shared_ptr<const ProducerInfo>& producer)
+	void PluginPlace::OnObject(const std::shared_ptr<const ObjectInfo>& object)
 	{
 		MS_TRACE();
 
-		if (!this->producers.Open(producer))
+		if (!this->objects.Open(object))
 		{
 			return;
 		}
@@ -83,36 +95,30 @@ namespace PluginHost
 
 		flatbuffers::FlatBufferBuilder builder;
 
-		builder.Finish(
-		  EventBuilder::BuildProducer(builder, Mph::Control::EventType::ProducerCreated, *producer));
-		PublishEvent(builder);
+		builder.Finish(EventBuilder::BuildCreated(builder, *object));
+		PublishEvent(builder, PendingEvents::Change::CREATED, object->number);
 	}
 
-	void PluginPlace::OnProducerPaused(const ProducerInfo& producer)
+	void PluginPlace::OnObjectPausedOrResumed(const ObjectInfo& object)
 	{
 		MS_TRACE();
 
-		if (!this->producers.IsOpen(producer.number) || !this->succession.HasStarted())
+		if (!Knows(object.number) || !this->succession.HasStarted())
 		{
 			return;
 		}
 
 		flatbuffers::FlatBufferBuilder builder;
 
-		builder.Finish(
-		  EventBuilder::BuildProducer(
-		    builder,
-		    producer.paused ? Mph::Control::EventType::ProducerPaused
-		                    : Mph::Control::EventType::ProducerResumed,
-		    producer));
-		PublishEvent(builder);
+		builder.Finish(EventBuilder::BuildPausedOrResumed(builder, object));
+		PublishEvent(builder, PendingEvents::Change::PAUSED_OR_RESUMED, object.number);
 	}
 
-	void PluginPlace::OnProducerClosed(uint32_t producerNumber)
+	void PluginPlace::OnObjectClosed(const ObjectInfo& object)
 	{
 		MS_TRACE();
 
-		if (!this->producers.IsOpen(producerNumber))
+		if (!Knows(object.number))
 		{
 			return;
 		}
@@ -121,12 +127,17 @@ namespace PluginHost
 		{
 			flatbuffers::FlatBufferBuilder builder;
 
-			builder.Finish(EventBuilder::BuildProducerClosed(builder, producerNumber));
-			PublishEvent(builder);
+			builder.Finish(EventBuilder::BuildClosed(builder, object));
+			PublishEvent(builder, PendingEvents::Change::CLOSED, object.number);
 		}
 
-		this->producers.Close(producerNumber, this->packets.GetPosition());
-		this->producers.Forget(this->packets.GetConsumed());
+		for (auto* attachment : this->attachments)
+		{
+			attachment->subscribed.erase(object.number);
+		}
+
+		this->objects.Close(object.number, this->packets.GetPosition());
+		this->objects.Forget(this->packets.GetConsumed());
 	}
 
 	void PluginPlace::OnAttachmentAdded(Attachment* attachment)
@@ -189,11 +200,12 @@ namespace PluginHost
 	}
 
 	std::vector<flatbuffers::Offset<Mph::Control::Event>> PluginPlace::FillBufferState(
-	  flatbuffers::FlatBufferBuilder& builder) const
+	  flatbuffers::FlatBufferBuilder& builder, size_t maxParameters) const
 	{
 		MS_TRACE();
 
 		std::vector<flatbuffers::Offset<Mph::Control::Event>> state;
+		size_t bytes{ 0 };
 
 		for (const auto* attachment : this->attachments)
 		{
@@ -202,13 +214,17 @@ namespace PluginHost
 			    builder, Mph::Control::EventType::AttachmentAdded, *attachment));
 		}
 
-		this->producers.ForEach(
-		  [&builder, &state](const ProducerInfo& producer)
+		this->objects.ForEach(
+		  [&builder, &state, &bytes, maxParameters](const ObjectInfo& object)
 		  {
+			  bytes += object.parameters.size();
+
 			  state.push_back(
-			    EventBuilder::BuildProducer(
-			      builder, Mph::Control::EventType::ProducerCreated, producer));
+			    EventBuilder::BuildCreated(
+			      builder, object, /*withParameters*/ bytes <= maxParameters));
 		  });
+
+		this->runs.FillBufferState(builder, state);
 
 		return state;
 	}
@@ -223,7 +239,40 @@ namespace PluginHost
 		auto* epoch = this->succession.IsServedBy(link) ? this->succession.GetServing() : nullptr;
 #endif
 
-		return epoch ? this->verdictReader.Drain(*epoch, max) : 0;
+		if (!epoch)
+		{
+			return 0;
+		}
+
+		const auto count = this->verdictReader.Drain(*epoch, max);
+
+		this->injector.ForgetCauses();
+		this->results.Flush();
+
+		return count;
+	}
+
+	void PluginPlace::PublishWaiting()
+	{
+		MS_TRACE();
+
+		if (PublishPendingEvents())
+		{
+			this->results.Flush();
+		}
+	}
+
+	void PluginPlace::OnNextHost(bool isAnother)
+	{
+		MS_TRACE();
+
+		this->injector.OnNextHost();
+
+		if (isAnother)
+		{
+			this->results.Clear();
+			this->packets.SkipResults();
+		}
 	}
 
 	void PluginPlace::RefreshConsumed()
@@ -250,16 +299,17 @@ namespace PluginHost
 			return;
 		}
 
-		this->producers.Forget(cursor);
+		this->objects.Forget(cursor);
+		this->runs.Forget(cursor);
 	}
 
 	bool PluginPlace::PublishPendingEvents()
 	{
 		MS_TRACE();
 
-		while (!this->pendingEvents.empty())
+		while (!this->pendingEvents.IsEmpty())
 		{
-			const auto& table = this->pendingEvents.front();
+			const auto& table = this->pendingEvents.GetFirst();
 			const auto length = static_cast<uint32_t>(sizeof(Layout::EventRecord) + table.size());
 			uint8_t* record{ nullptr };
 
@@ -278,7 +328,7 @@ namespace PluginHost
 
 			Commit(/*awaitsVerdict*/ false);
 
-			this->pendingEvents.pop_front();
+			this->pendingEvents.PopFirst();
 		}
 
 		return true;

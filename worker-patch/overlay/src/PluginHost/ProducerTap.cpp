@@ -8,8 +8,11 @@
 #include "PluginHost/Control.hpp"
 #include "PluginHost/HeldPacket.hpp"
 #include "PluginHost/PacketRecord.hpp"
+#include "PluginHost/ParametersJson.hpp"
 #include "PluginHost/RouterTap.hpp"
 #include "PluginHost/VerdictPump.hpp"
+#include <uv.h> // uv_hrtime()
+#include <array>
 
 namespace PluginHost
 {
@@ -25,29 +28,28 @@ namespace PluginHost
 
 	/* Instance methods. */
 
-	ProducerTap::ProducerTap(RouterTap* routerTap, RTC::Producer* producer, bool pipe)
+	ProducerTap::ProducerTap(
+	  RouterTap* routerTap, RTC::Producer* producer, const ObjectInfo& transport, bool pipe)
 	  : routerTap(routerTap), producer(producer), info(std::make_shared<ProducerInfo>())
 	{
 		MS_TRACE();
 
-		this->info->number = Control::GetRegistry().GetNextProducerNumber();
-		this->info->id     = producer->id;
-		this->info->kind   = producer->GetKind() == RTC::Media::Kind::AUDIO ? Mph::Layout::MediaKind::Audio
-		                                                                    : Mph::Layout::MediaKind::Video;
-		this->info->pipe   = pipe;
-		this->info->paused = producer->IsPaused();
+		this->info->type        = ObjectInfo::Type::PRODUCER;
+		this->info->number      = Control::GetRegistry().GetNextObjectNumber();
+		this->info->id          = producer->id;
+		this->info->paused      = producer->IsPaused();
+		this->info->parameters  = ParametersJson::OfProducer(producer);
+		this->info->transport   = transport.number;
+		this->info->transportId = transport.id;
+		this->info->pipe        = pipe;
+
+		ObjectInfos::SetCodec(*this->info, producer->GetKind(), producer->GetRtpParameters());
 
 		for (const auto& codec : producer->GetRtpParameters().codecs)
 		{
 			if (!codec.mimeType.IsMediaCodec())
 			{
 				continue;
-			}
-
-			if (this->info->mimeType.empty())
-			{
-				this->info->mimeType  = codec.mimeType.ToString();
-				this->info->clockRate = codec.clockRate;
 			}
 
 			const auto it = producer->rtpMapping.codecs.find(codec.payloadType);
@@ -62,6 +64,10 @@ namespace PluginHost
 		{
 			this->info->ssrcs.push_back(encoding.mappedSsrc);
 		}
+
+		this->numbers = ProducerNumbers(this->info->ssrcs);
+
+		SetProducerNumber(this->info->number);
 	}
 
 	/**
@@ -86,6 +92,11 @@ namespace PluginHost
 		Control::CountTapped();
 		VerdictPump::Awake();
 
+		if (HasWholeFrames())
+		{
+			this->frames.OnReceived(*packet);
+		}
+
 		LivePacket live(packet);
 
 		return Pass(live, 0);
@@ -95,34 +106,27 @@ namespace PluginHost
 	{
 		MS_TRACE();
 
-		if (!attachment.producerId.empty())
+		if (attachment.targeted)
 		{
-			return attachment.producerId == this->info->id;
+			return attachment.producerIds.contains(this->info->id);
 		}
 
 		return (this->info->kind == Mph::Layout::MediaKind::Audio ? attachment.audio : attachment.video) &&
 		       (attachment.pipe || !this->info->pipe);
 	}
 
-	PluginPlace::PublishResult ProducerTap::Publish(
-	  const Item& item,
-	  const Attachment& attachment,
-	  uint64_t ticket,
-	  uint64_t nowNs,
-	  uint64_t deadlineNs,
-	  bool redelivered)
+	PluginPlace::PublishResult ProducerTap::Publish(const Item& item, const Publication& publication)
 	{
 		MS_TRACE();
 
 		const auto* packet = packetOf(item);
 
-		return attachment.place->Publish(
-		  PacketRecord::GetLength(packet),
-		  /*awaitsVerdict*/ ticket != 0,
+		return publication.place->Publish(
+		  PacketRecord::GetLength(packet, publication.copy),
+		  /*awaitsVerdict*/ publication.ticket != 0,
 		  [&](uint8_t* record)
 		  {
-			  PacketRecord::Write(
-			    record, packet, *this->info, attachment.number, ticket, nowNs, deadlineNs, redelivered);
+			  PacketRecord::Write(record, packet, *this->info, publication);
 		  });
 	}
 
@@ -133,6 +137,18 @@ namespace PluginHost
 #ifdef MPH_NO_TAP
 		tapped = false;
 #endif
+
+		// What came before went out as it was.
+		if (tapped && !this->producer->tap)
+		{
+			for (const auto& kv : this->producer->GetRtpStreams())
+			{
+				this->numbers.Begin(kv.second, kv.first->GetMaxSeq());
+			}
+		}
+
+		// Consumers have seen other numbers than the sender's.
+		tapped = tapped || this->numbers.IsRenumbering();
 
 		this->producer->tap = tapped ? this : nullptr;
 	}
@@ -150,33 +166,127 @@ namespace PluginHost
 		pool.Free(static_cast<HeldPacket*>(held));
 	}
 
-	bool ProducerTap::Finish(const Item& item, bool dropped)
+	Traits ProducerTap::GetTraits(const Item& item) const
 	{
 		const auto* packet = packetOf(item);
 
-		if (dropped)
+		Traits traits{ .ssrc      = packet->GetSsrc(),
+			             .timestamp = packet->GetTimestamp(),
+			             .isVideo   = this->info->kind == Mph::Layout::MediaKind::Video };
+
+		if (traits.isVideo)
+		{
+			traits.isKeyFrame    = packet->IsKeyFrame();
+			traits.spatialLayer  = packet->GetSpatialLayer();
+			traits.temporalLayer = packet->GetTemporalLayer();
+
+			return traits;
+		}
+
+		uint8_t volume{ 0 };
+		bool voice{ false };
+
+		if (packet->ReadSsrcAudioLevel(volume, voice))
+		{
+			traits.audioLevel = volume;
+		}
+
+		return traits;
+	}
+
+	bool ProducerTap::HasStream(uint32_t ssrc) const
+	{
+		return std::ranges::find(this->info->ssrcs, ssrc) != this->info->ssrcs.end();
+	}
+
+	bool ProducerTap::SetPayload(Held* held, const UnreadBytes& payload)
+	{
+		MS_TRACE();
+
+		alignas(8) static thread_local std::array<uint8_t, RtpBuilder::MaxPayloadLength> copy;
+
+		if (payload.GetLength() == 0 || payload.GetLength() > copy.size())
+		{
+			return false;
+		}
+
+		payload.CopyTo(copy.data());
+
+		auto* heldPacket = static_cast<HeldPacket*>(held);
+
+		heldPacket->SetPayload(copy.data(), payload.GetLength());
+
+		const auto& rtpParameters = this->producer->GetRtpParameters();
+		const auto& ssrcs         = this->info->ssrcs;
+		const auto index          = static_cast<size_t>(
+      std::ranges::find(ssrcs, heldPacket->GetPacket()->GetSsrc()) - ssrcs.begin());
+
+		if (index < rtpParameters.encodings.size())
+		{
+			const auto* codec = rtpParameters.GetCodecForEncoding(
+			  const_cast<RTC::RtpEncodingParameters&>(rtpParameters.encodings[index]));
+
+			heldPacket->ParsePayload(codec->mimeType);
+		}
+
+		return true;
+	}
+
+	void ProducerTap::OnFrameLost(const Item& item)
+	{
+		MS_TRACE();
+
+		const auto* packet = packetOf(item);
+
+		if (this->frames.WantsKeyFrame(*packet, uv_hrtime()))
+		{
+			this->producer->RequestKeyFrame(packet->GetSsrc());
+		}
+	}
+
+	bool ProducerTap::Finish(const Item& item, Fate fate)
+	{
+		auto* packet      = packetOf(item);
+		const auto ssrc   = packet->GetSsrc();
+		const auto seq    = packet->GetSequenceNumber();
+		const auto number = fate == Fate::TAKEN ? this->numbers.Remove(ssrc, seq)
+		                                        : this->numbers.Pass(ssrc, seq);
+
+		if (!number)
+		{
+			// The sender's number went out already, or has no place any more.
+			if (fate != Fate::TAKEN)
+			{
+				Control::CountRepeatDropped();
+			}
+
+			return false;
+		}
+
+		if (*number != seq)
+		{
+			packet->SetSequenceNumber(*number);
+		}
+
+		if (fate != Fate::ROUTED)
 		{
 			this->routerTap->Drop(this->producer, packet);
-			GetHistory(packet->GetSsrc()).Add(packet->GetSequenceNumber());
+			GetHistory(ssrc).Add(seq);
 
 			return false;
 		}
 
 		// The usual case: nothing of this producer was ever dropped.
-		if (this->histories.empty())
+		if (!this->histories.empty() && WasDropped(ssrc, seq))
 		{
-			return true;
+			Control::CountRepeatDropped();
+
+			return false;
 		}
 
-		for (auto& history : this->histories)
+		if (HasWholeFrames())
 		{
-			if (
-			  history->GetSsrc() == packet->GetSsrc() && history->Contains(packet->GetSequenceNumber()))
-			{
-				Control::CountRepeatDropped();
-
-				return false;
-			}
+			this->frames.OnRouted(*packet);
 		}
 
 		return true;
@@ -184,11 +294,16 @@ namespace PluginHost
 
 	void ProducerTap::Route(Held* held)
 	{
+		RoutePacket(packetOf(*held));
+	}
+
+	void ProducerTap::RoutePacket(RTC::RTP::Packet* packet)
+	{
 		this->routing = true;
 
 		try
 		{
-			this->routerTap->Route(this->producer, packetOf(*held));
+			this->routerTap->Route(this->producer, packet);
 		}
 		catch (const std::exception&)
 		{
@@ -198,6 +313,19 @@ namespace PluginHost
 		}
 
 		this->routing = false;
+	}
+
+	bool ProducerTap::WasDropped(uint32_t ssrc, uint16_t seq)
+	{
+		for (auto& history : this->histories)
+		{
+			if (history->GetSsrc() == ssrc && history->Contains(seq))
+			{
+				return true;
+			}
+		}
+
+		return false;
 	}
 
 	DroppedHistory& ProducerTap::GetHistory(uint32_t ssrc)

@@ -3,11 +3,11 @@
 
 #include "PluginHost/Registry.hpp"
 #include "Logger.hpp"
-#include "PluginHost/Chain.hpp"
 #include "PluginHost/Control.hpp"
 #include "PluginHost/PluginPlace.hpp"
 #include "PluginHost/RequestError.hpp"
 #include "PluginHost/RouterTap.hpp"
+#include "PluginHost/Settlement.hpp"
 #include "PluginHost/VerdictPump.hpp"
 
 namespace PluginHost
@@ -21,6 +21,8 @@ namespace PluginHost
 	static constexpr uint64_t MaxRingBytes{ 16ull * 1024 * 1024 * 1024 };
 	static constexpr uint32_t MaxDeadlineUs{ 10 * 1000 * 1000 };
 	static constexpr uint64_t NsPerUs{ 1000 };
+	// RFC 6464: silence.
+	static constexpr uint8_t MaxAudioLevel{ 127 };
 
 	static std::string stringOf(const flatbuffers::String* value)
 	{
@@ -62,6 +64,71 @@ namespace PluginHost
 		}
 	}
 
+	static std::vector<std::string> stringsOf(
+	  const flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>* values)
+	{
+		std::vector<std::string> strings;
+
+		if (values)
+		{
+			for (const auto* value : *values)
+			{
+				strings.push_back(value->str());
+			}
+		}
+
+		return strings;
+	}
+
+	static void assertHasProducer(const RouterTap& routerTap, const std::string& producerId)
+	{
+		if (!routerTap.HasProducer(producerId))
+		{
+			throw RequestError(
+			  Fbs::ErrorCode::NotFound,
+			  "there is no producer " + producerId + " in router " + routerTap.GetRouterId());
+		}
+	}
+
+	static void assertHasDataProducer(const RouterTap& routerTap, const std::string& dataProducerId)
+	{
+		if (!routerTap.HasDataProducer(dataProducerId))
+		{
+			throw RequestError(
+			  Fbs::ErrorCode::NotFound,
+			  "there is no data producer " + dataProducerId + " in router " + routerTap.GetRouterId());
+		}
+	}
+
+	static void setTargets(Attachment& attachment, const Fbs::Attach* message)
+	{
+		attachment.targeted           = message->targeted();
+		attachment.keepWithoutTargets = message->keepWithoutTargets();
+
+		if (!attachment.targeted)
+		{
+			return;
+		}
+
+		for (const auto& id : stringsOf(message->producerIds()))
+		{
+			assertHasProducer(*attachment.routerTap, id);
+			attachment.producerIds.insert(id);
+		}
+
+		for (const auto& id : stringsOf(message->dataProducerIds()))
+		{
+			assertHasDataProducer(*attachment.routerTap, id);
+			attachment.dataProducerIds.insert(id);
+		}
+
+		if (attachment.HasNoTarget() && !attachment.keepWithoutTargets)
+		{
+			throw RequestError(
+			  Fbs::ErrorCode::Malformed, "a targeted attachment without targets ends at once");
+		}
+	}
+
 	/* Instance methods. */
 
 	void Registry::OnRouterCreated(RouterTap* routerTap)
@@ -90,13 +157,14 @@ namespace PluginHost
 	{
 		MS_TRACE();
 
-		EndAttachments(
-		  FindAttachments(
-		    [routerTap, &producerId](const Attachment& attachment)
-		    {
-			    return attachment.routerTap == routerTap && attachment.producerId == producerId;
-		    }),
-		  Fbs::AttachmentState::ProducerClosed);
+		OnTargetClosed(routerTap, &Attachment::producerIds, producerId);
+	}
+
+	void Registry::OnDataProducerClosed(RouterTap* routerTap, const std::string& dataProducerId)
+	{
+		MS_TRACE();
+
+		OnTargetClosed(routerTap, &Attachment::dataProducerIds, dataProducerId);
 	}
 
 	void Registry::CheckRingBudget(uint32_t packetRingSize, uint32_t verdictRingSize) const
@@ -123,11 +191,18 @@ namespace PluginHost
 		}
 	}
 
-	uint32_t Registry::GetNextProducerNumber()
+	uint32_t Registry::GetNextObjectNumber()
 	{
 		MS_TRACE();
 
-		return this->nextProducerNumber++;
+		return this->nextObjectNumber++;
+	}
+
+	uint32_t Registry::GetNextAttachmentNumber()
+	{
+		MS_TRACE();
+
+		return this->nextAttachmentNumber++;
 	}
 
 	void Registry::IssueHostToken(const Fbs::IssueHostToken* message)
@@ -234,12 +309,22 @@ namespace PluginHost
 
 		auto* routerTap = AssertAndGetRouterTap(requiredString(message->routerId(), "router_id"));
 
-		if (message->mode() != Fbs::Mode::Observe && message->mode() != Fbs::Mode::Filter)
+		if (
+		  message->mode() != Fbs::Mode::Observe && message->mode() != Fbs::Mode::Filter &&
+		  message->mode() != Fbs::Mode::Divert)
 		{
 			throw RequestError(
 			  Fbs::ErrorCode::Malformed,
 			  "mode is " + std::to_string(static_cast<int>(message->mode())) +
-			    ", must be observe or filter");
+			    ", must be observe, filter or divert");
+		}
+
+		if (message->copy() > Fbs::Copy::Meta || message->audioLevel() > MaxAudioLevel)
+		{
+			throw RequestError(
+			  Fbs::ErrorCode::Malformed,
+			  message->copy() > Fbs::Copy::Meta ? "copy must be full, headers or meta"
+			                                   : "audio_level must be from 0 to 127");
 		}
 
 		if (
@@ -259,15 +344,14 @@ namespace PluginHost
 		auto attachment = std::make_unique<Attachment>();
 
 		attachment->id         = id;
-		attachment->number     = this->nextAttachmentNumber++;
+		attachment->number     = GetNextAttachmentNumber();
 		attachment->plugin     = pluginIt->second.get();
 		attachment->routerTap  = routerTap;
-		attachment->producerId = message->producerIds() && message->producerIds()->size() > 0
-		                           ? message->producerIds()->Get(0)->str()
-		                           : std::string();
 		attachment->audio      = message->audio();
 		attachment->video      = message->video();
+		attachment->data       = message->data();
 		attachment->pipe       = message->pipe();
+		attachment->copy       = message->copy();
 		attachment->mode       = message->mode();
 		attachment->order      = message->order();
 		attachment->deadlineNs = message->deadlineUs() * NsPerUs;
@@ -276,13 +360,16 @@ namespace PluginHost
 		attachment->onOverflow = message->onOverflow();
 		attachment->context    = stringOf(message->context());
 
-		if (!attachment->producerId.empty() && !routerTap->HasProducer(attachment->producerId))
-		{
-			throw RequestError(
-			  Fbs::ErrorCode::NotFound,
-			  "there is no producer " + attachment->producerId + " in router " +
-			    routerTap->GetRouterId());
-		}
+		attachment->selection = Attachment::Selection{ .subscribe      = message->subscribe(),
+			                                             .keyFramesOnly  = message->keyFramesOnly(),
+			                                             .spatialLayers  = message->spatialLayers(),
+			                                             .temporalLayers = message->temporalLayers(),
+			                                             .audioLevel     = message->audioLevel(),
+			                                             .everyNth       = message->everyNth() };
+		attachment->wholeFrames =
+		  message->wholeFrames() && message->mode() == Fbs::Mode::Filter;
+
+		setTargets(*attachment, message);
 
 		auto* attached = attachment.get();
 
@@ -310,6 +397,67 @@ namespace PluginHost
 		  AssertAndGetAttachment(requiredString(message->attachmentId(), "attachment_id")));
 	}
 
+	void Registry::AddTarget(const Fbs::AddTarget* message)
+	{
+		MS_TRACE();
+
+		auto* attachment          = AssertAndGetTargeted(message);
+		const auto producerId     = stringOf(message->producerId());
+		const auto dataProducerId = stringOf(message->dataProducerId());
+
+		if (!producerId.empty())
+		{
+			assertHasProducer(*attachment->routerTap, producerId);
+			attachment->producerIds.insert(producerId);
+		}
+		else
+		{
+			assertHasDataProducer(*attachment->routerTap, dataProducerId);
+			attachment->dataProducerIds.insert(dataProducerId);
+		}
+
+		attachment->routerTap->OnTargetsChanged(attachment);
+	}
+
+	void Registry::RemoveTarget(const Fbs::RemoveTarget* message)
+	{
+		MS_TRACE();
+
+		auto* attachment  = AssertAndGetTargeted(message);
+		const auto erased = attachment->producerIds.erase(stringOf(message->producerId())) +
+		                    attachment->dataProducerIds.erase(stringOf(message->dataProducerId()));
+
+		if (erased == 0)
+		{
+			throw RequestError(
+			  Fbs::ErrorCode::NotFound, "attachment " + attachment->id + " has no such target");
+		}
+
+		if (attachment->HasNoTarget() && !attachment->keepWithoutTargets)
+		{
+			EndAttachments({ attachment }, Fbs::AttachmentState::ProducerClosed);
+
+			return;
+		}
+
+		attachment->routerTap->OnTargetsChanged(attachment);
+	}
+
+	void Registry::SetLimits(const Fbs::SetLimits* message)
+	{
+		MS_TRACE();
+
+		const auto pluginId = requiredString(message->pluginId(), "plugin_id");
+		const auto it       = this->plugins.find(pluginId);
+
+		if (it == this->plugins.end())
+		{
+			throw RequestError(Fbs::ErrorCode::NotFound, "there is no plugin " + pluginId);
+		}
+
+		it->second->GetInjections().SetLimits(message->packetsPerSecond(), message->bytesPerSecond());
+	}
+
 	void Registry::PauseAttachment(const Fbs::PauseAttachment* message)
 	{
 		MS_TRACE();
@@ -321,7 +469,7 @@ namespace PluginHost
 
 		if (attachment->paused)
 		{
-			Chain::SettleAll(attachment, Chain::Cause::DETACHED);
+			Settlement::Detach(attachment);
 		}
 	}
 
@@ -334,6 +482,30 @@ namespace PluginHost
 		attachment->routerTap->Detach(attachment);
 
 		this->attachments.erase(id);
+	}
+
+	void Registry::OnTargetClosed(
+	  RouterTap* routerTap,
+	  ankerl::unordered_dense::set<std::string> Attachment::* targets,
+	  const std::string& id)
+	{
+		MS_TRACE();
+
+		std::vector<Attachment*> ended;
+
+		for (auto& kv : this->attachments)
+		{
+			auto* attachment = kv.second.get();
+
+			if (
+			  attachment->routerTap == routerTap && (attachment->*targets).erase(id) != 0 &&
+			  attachment->HasNoTarget() && !attachment->keepWithoutTargets)
+			{
+				ended.push_back(attachment);
+			}
+		}
+
+		EndAttachments(ended, Fbs::AttachmentState::ProducerClosed);
 	}
 
 	void Registry::RemoveAllPlugins()
@@ -354,18 +526,16 @@ namespace PluginHost
 
 		uint64_t next{ UINT64_MAX };
 
-		for (auto& kv : this->attachments)
+		for (const auto& kv : this->plugins)
 		{
-			if (!kv.second->place)
+			for (auto* place : kv.second->GetPlaces())
 			{
-				continue;
-			}
+				const auto deadline = Settlement::Expire(place, nowNs);
 
-			const auto deadline = Chain::Expire(kv.second.get(), nowNs);
-
-			if (deadline != 0)
-			{
-				next = std::min(next, deadline);
+				if (deadline != 0)
+				{
+					next = std::min(next, deadline);
+				}
 			}
 		}
 
@@ -468,18 +638,15 @@ namespace PluginHost
 		return nullptr;
 	}
 
-	uint32_t Registry::CountHeld(const Plugin* plugin) const
+	uint32_t Registry::CountHeld(Plugin* plugin) const
 	{
 		MS_TRACE();
 
 		uint32_t held{ 0 };
 
-		for (const auto& kv : this->attachments)
+		for (auto* place : plugin->GetPlaces())
 		{
-			if (kv.second->plugin == plugin)
-			{
-				held += kv.second->held;
-			}
+			held += static_cast<uint32_t>(place->GetTickets().GetSize());
 		}
 
 		return held;
@@ -526,6 +693,30 @@ namespace PluginHost
 		}
 
 		return it->second;
+	}
+
+	template<typename Message>
+	Attachment* Registry::AssertAndGetTargeted(const Message* message) const
+	{
+		MS_TRACE();
+
+		auto* attachment =
+		  AssertAndGetAttachment(requiredString(message->attachmentId(), "attachment_id"));
+
+		if (stringOf(message->producerId()).empty() == stringOf(message->dataProducerId()).empty())
+		{
+			throw RequestError(
+			  Fbs::ErrorCode::Malformed, "one of producer_id and data_producer_id must be there");
+		}
+
+		if (!attachment->targeted)
+		{
+			throw RequestError(
+			  Fbs::ErrorCode::Malformed,
+			  "attachment " + attachment->id + " means the router, it has no targets");
+		}
+
+		return attachment;
 	}
 
 	Attachment* Registry::AssertAndGetAttachment(const std::string& attachmentId) const

@@ -7,14 +7,14 @@
 #include "PluginHost/Control.hpp"
 #include "PluginHost/HostLink.hpp"
 #include "PluginHost/Plugin.hpp"
-#include "RTC/PipeTransport.hpp"
+#include "PluginHost/Settlement.hpp"
 
 namespace PluginHost
 {
 	/* Static. */
 
 	static constexpr uint32_t DefaultPacketRingSize{ 1024 * 1024 };
-	static constexpr uint32_t DefaultVerdictRingSize{ 256 * 1024 };
+	static constexpr uint32_t DefaultVerdictRingSize{ 1024 * 1024 };
 
 	/* Class methods. */
 
@@ -39,11 +39,7 @@ namespace PluginHost
 	{
 		MS_TRACE();
 
-		// Held packets are freed and every producer's story ends before the router's does.
-		while (!this->producerTaps.empty())
-		{
-			OnProducerClosed(this->producerTaps.begin()->first);
-		}
+		CloseObjects();
 
 		for (auto& kv : this->places)
 		{
@@ -52,73 +48,6 @@ namespace PluginHost
 
 		// Detaches what is left, which takes the places with it.
 		Control::GetRegistry().OnRouterClosed(this);
-	}
-
-	void RouterTap::OnNewProducer(RTC::Transport* transport, RTC::Producer* producer)
-	{
-		MS_TRACE();
-
-		const bool pipe = dynamic_cast<RTC::PipeTransport*>(transport) != nullptr;
-		auto& tap       = this->producerTaps[producer];
-
-		tap = std::make_unique<ProducerTap>(this, producer, pipe);
-
-		for (auto& kv : this->places)
-		{
-			auto* place = kv.second.get();
-
-			for (auto* attachment : place->GetAttachments())
-			{
-				if (tap->IsMeantBy(*attachment))
-				{
-					place->OnProducer(tap->GetInfo());
-					tap->AddStage(attachment);
-				}
-			}
-		}
-	}
-
-	void RouterTap::OnProducerClosed(RTC::Producer* producer)
-	{
-		MS_TRACE();
-
-		const auto it = this->producerTaps.find(producer);
-
-		if (it == this->producerTaps.end())
-		{
-			return;
-		}
-
-		const auto info = it->second->GetInfo();
-
-		this->producerTaps.erase(it);
-
-		for (auto& kv : this->places)
-		{
-			kv.second->OnProducerClosed(info->number);
-		}
-
-		// Attachments that meant this producer alone end with it.
-		Control::GetRegistry().OnProducerClosed(this, info->id);
-	}
-
-	void RouterTap::OnProducerPaused(RTC::Producer* producer, bool paused)
-	{
-		MS_TRACE();
-
-		const auto it = this->producerTaps.find(producer);
-
-		if (it == this->producerTaps.end())
-		{
-			return;
-		}
-
-		it->second->SetPaused(paused);
-
-		for (auto& kv : this->places)
-		{
-			kv.second->OnProducerPaused(*it->second->GetInfo());
-		}
 	}
 
 	void RouterTap::SetRingSizes(uint32_t packetRingSize, uint32_t verdictRingSize)
@@ -136,6 +65,13 @@ namespace PluginHost
 		return this->router->mapProducers.contains(producerId);
 	}
 
+	bool RouterTap::HasDataProducer(const std::string& dataProducerId) const
+	{
+		MS_TRACE();
+
+		return this->router->mapDataProducers.contains(dataProducerId);
+	}
+
 	void RouterTap::Attach(Attachment* attachment)
 	{
 		MS_TRACE();
@@ -144,17 +80,16 @@ namespace PluginHost
 		auto* place = GetOrCreatePlace(attachment->plugin);
 
 		place->OnAttachmentAdded(attachment);
+		Announce(place, /*except*/ nullptr);
 
-		for (auto& kv : this->producerTaps)
-		{
-			auto& tap = kv.second;
-
-			if (tap->IsMeantBy(*attachment))
-			{
-				place->OnProducer(tap->GetInfo());
-				tap->AddStage(attachment);
-			}
-		}
+		ForEachTap(
+		  [attachment](auto& tap)
+		  {
+			  if (tap.IsMeantBy(*attachment))
+			  {
+				  tap.AddStage(attachment);
+			  }
+		  });
 
 		if (place->GetAttachments().size() == 1)
 		{
@@ -182,33 +117,46 @@ namespace PluginHost
 			return;
 		}
 
-		Chain::SettleAll(attachment, Chain::Cause::DETACHED);
+		Settlement::Detach(attachment);
 
-		for (auto& kv : this->producerTaps)
-		{
-			auto& tap = kv.second;
+		ForEachTap(
+		  [attachment](auto& tap)
+		  {
+			  tap.RemoveStage(attachment);
+		  });
 
-			tap->RemoveStage(attachment);
-
-			const bool isStillMeant = std::ranges::any_of(
-			  place->GetAttachments(),
-			  [&tap, attachment](const Attachment* other)
-			  {
-				  return other != attachment && tap->IsMeantBy(*other);
-			  });
-
-			if (!isStillMeant)
-			{
-				place->OnProducerClosed(tap->GetInfo()->number);
-			}
-		}
-
+		Announce(place, /*except*/ attachment);
 		place->OnAttachmentRemoved(attachment);
 
 		if (place->GetAttachments().empty())
 		{
 			RemovePlace(attachment->plugin);
 		}
+	}
+
+	void RouterTap::OnTargetsChanged(Attachment* attachment)
+	{
+		MS_TRACE();
+
+		ForEachTap(
+		  [attachment](auto& tap)
+		  {
+			  if (!tap.IsMeantBy(*attachment))
+			  {
+				  tap.RemoveStage(attachment);
+			  }
+		  });
+
+		Announce(attachment->place, /*except*/ nullptr);
+
+		ForEachTap(
+		  [attachment](auto& tap)
+		  {
+			  if (tap.IsMeantBy(*attachment) && !tap.HasStage(attachment))
+			  {
+				  tap.AddStage(attachment);
+			  }
+		  });
 	}
 
 	void RouterTap::Route(RTC::Producer* producer, RTC::RTP::Packet* packet)
@@ -232,6 +180,32 @@ namespace PluginHost
 			consumer->DropRtpPacket(packet);
 		}
 #endif
+	}
+
+	void RouterTap::Route(RTC::DataProducer* dataProducer, const DataMessage& data)
+	{
+		// The transport is not looked at there.
+		this->router->OnTransportDataProducerMessageReceived(
+		  nullptr,
+		  dataProducer,
+		  std::move(data.message),
+		  data.subchannels,
+		  data.requiredSubchannel,
+		  data.ignoredSubchannel);
+	}
+
+	template<typename Visitor>
+	void RouterTap::ForEachTap(Visitor visitor)
+	{
+		for (auto& kv : this->producerTaps)
+		{
+			visitor(*kv.second);
+		}
+
+		for (auto& kv : this->dataProducerTaps)
+		{
+			visitor(*kv.second);
+		}
 	}
 
 	PluginPlace* RouterTap::GetOrCreatePlace(Plugin* plugin)

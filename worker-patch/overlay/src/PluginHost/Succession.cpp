@@ -10,12 +10,16 @@
 #include "PluginHost/Plugin.hpp"
 #include "PluginHost/PluginPlace.hpp"
 #include "PluginHost/RouterTap.hpp"
+#include "PluginHost/Settlement.hpp"
 
 namespace PluginHost
 {
 	/* Static. */
 
 	namespace Layout = Mph::Layout;
+
+	// Of the state that a host starts with, so that its frame stays within Mph.Control.Limit.MaxFrameBytes.
+	static constexpr size_t MaxParameters{ 1024 * 1024 };
 
 	/* Instance methods. */
 
@@ -110,16 +114,21 @@ namespace PluginHost
 		epoch->cursorAtStart = epoch->lastProgress.packetCursor;
 		this->serving        = epoch;
 		this->state          = State::SERVED;
-		++this->epochNumber;
+
+		const bool isAnother = epoch->servedAs == 0 || epoch->servedAs != this->epochNumber;
+
+		epoch->servedAs = ++this->epochNumber;
 
 		// Of a host that serves again its verdict ring goes on.
 		epoch->verdicts.Release(this->place->GetPackets().GetVerdictCursor());
 
 		RepublishPending();
+		this->place->OnNextHost(isAnother);
 
 		flatbuffers::FlatBufferBuilder builder;
 
-		const auto states = this->place->FillBufferState(builder);
+		const auto states =
+		  this->place->FillBufferState(builder, std::min(MaxParameters, link->GetConnection()->GetOutputRoom() / 2));
 		const auto start  = Mph::Control::CreateRingStartDirect(
       builder,
       epoch->ring,
@@ -226,9 +235,9 @@ namespace PluginHost
 			{
 				Control::NotifyAttachmentState(*attachment, Mph::Control::AttachmentState::Absent);
 			}
-
-			Chain::SettleAll(attachment, Chain::Cause::ABSENT);
 		}
+
+		Settlement::SettleAll(this->place, Outcome::Cause::ABSENT);
 	}
 
 	void Succession::OnMissedDeadline()
@@ -298,25 +307,13 @@ namespace PluginHost
 
 		const auto read = this->place->GetPackets().GetConsumed();
 
-		for (auto* attachment : this->place->GetAttachments())
+		for (const auto ticket : this->place->GetTickets().GetOutstanding())
 		{
-			for (const auto ticket : attachment->deadlines)
+			auto* held = this->place->GetTickets().Find(ticket);
+
+			if (held && held->recordEnd <= read)
 			{
-				auto* held = this->place->GetTickets().Find(ticket);
-
-				if (!held || held->recordEnd > read)
-				{
-					continue;
-				}
-
-				const auto result = held->chain->Publish(
-				  *held, *attachment, ticket, held->heldAtNs, held->deadlineNs, /*redelivered*/ true);
-
-				// A ring that is full leaves it to its deadline.
-				if (result == PluginPlace::PublishResult::OK)
-				{
-					held->recordEnd = this->place->GetPosition();
-				}
+				held->chain->Republish(held);
 			}
 		}
 	}
@@ -367,12 +364,14 @@ namespace PluginHost
 		auto* header = packets.GetHeader(position);
 
 		// What an event says must reach the plugin; one that dies of events ends in quarantine.
-		if (header->type() != Layout::RecordType::Packet)
+		if (header->type() != Layout::RecordType::Packet && header->type() != Layout::RecordType::Data)
 		{
 			return;
 		}
 
-		const auto ticket = reinterpret_cast<const Layout::PacketRecord*>(header)->ticket();
+		const auto ticket = header->type() == Layout::RecordType::Packet
+		                      ? reinterpret_cast<const Layout::PacketRecord*>(header)->ticket()
+		                      : reinterpret_cast<const Layout::DataRecord*>(header)->ticket();
 
 		Control::NotifyPoison(
 		  this->place->GetPlugin()->GetId(),
@@ -387,7 +386,7 @@ namespace PluginHost
 
 		if (auto* held = this->place->GetTickets().Find(ticket))
 		{
-			Chain::SettleOne(held, Chain::Cause::ABSENT);
+			Settlement::SettleOne(held, Outcome::Cause::ABSENT);
 		}
 	}
 } // namespace PluginHost

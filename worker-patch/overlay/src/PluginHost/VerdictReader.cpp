@@ -5,6 +5,8 @@
 #include "Logger.hpp"
 #include "PluginHost/Chain.hpp"
 #include "PluginHost/HostLink.hpp"
+#include "PluginHost/HostRequests.hpp"
+#include "PluginHost/Injector.hpp"
 #include "PluginHost/Plugin.hpp"
 #include <mph/shm/Pause.hpp>
 #include <uv.h> // uv_hrtime()
@@ -35,23 +37,60 @@ namespace PluginHost
 		return true;
 	}
 
+	/**
+	 * One that says all by itself.
+	 */
+	static bool isPlain(const Layout::VerdictRecord& record, uint16_t deciders)
+	{
+		switch (record.verdict())
+		{
+			case Layout::Verdict::Accept:
+			{
+				return true;
+			}
+
+			case Layout::Verdict::Drop:
+			case Layout::Verdict::Take:
+			{
+				return record.decider() < static_cast<uint8_t>(Layout::Limit::MaxRunMembers) &&
+				       (deciders & (1u << record.decider())) != 0;
+			}
+
+			default:
+			{
+				return false;
+			}
+		}
+	}
+
 	/* Instance methods. */
 
 	VerdictReader::VerdictReader(
-	  Plugin* plugin, const TicketTable* tickets, std::atomic<uint64_t>* consumerCursor)
-	  : plugin(plugin), tickets(tickets), consumerCursor(consumerCursor)
+	  Plugin* plugin,
+	  const TicketTable* tickets,
+	  std::atomic<uint64_t>* consumerCursor,
+	  Injector* injector,
+	  HostRequests* requests)
+	  : plugin(plugin),
+	    tickets(tickets),
+	    consumerCursor(consumerCursor),
+	    injector(injector),
+	    requests(requests)
 	{
 		MS_TRACE();
 	}
 
-	std::optional<bool> VerdictReader::Await(Epoch& epoch, uint64_t ticket)
+	std::optional<Outcome> VerdictReader::Await(
+	  Epoch& epoch, uint64_t ticket, uint16_t deciders, uint64_t recordStart)
 	{
 		// About what it costs to hold a packet and to release it later.
 		static constexpr uint64_t MaxWaitNs{ 2000 };
 		static constexpr size_t LooksPerClock{ 8 };
 
-		// With others outstanding the next verdict may be one of theirs.
-		if (this->tickets->GetSize() != 1 || !epoch.link->IsPrompt())
+		// With others unread the next verdict is one of theirs. Those that it has read are pending: theirs come whenever they come.
+		if (
+		  !epoch.link->IsPrompt() ||
+		  (this->tickets->GetSize() != 1 && epoch.ReadPacketCursor() != recordStart))
 		{
 			return std::nullopt;
 		}
@@ -59,7 +98,7 @@ namespace PluginHost
 		auto& verdicts     = epoch.verdicts;
 		const auto untilNs = uv_hrtime() + MaxWaitNs;
 		mph::shm::RingConsumer::RecordView view{};
-		std::optional<bool> accept;
+		std::optional<Outcome> outcome;
 
 		do
 		{
@@ -83,10 +122,11 @@ namespace PluginHost
 			if (
 			  result == mph::shm::RingConsumer::PeekResult::Ok &&
 			  view.header.type() == Layout::RecordType::Verdict && view.header.length() == sizeof(record) &&
-			  mph::shm::CopyRecord(view, record) && record.ticket() == ticket &&
-			  (record.verdict() == Layout::Verdict::Accept || record.verdict() == Layout::Verdict::Drop))
+			  mph::shm::CopyRecord(view, record) && record.ticket() == ticket && isPlain(record, deciders))
 			{
-				accept = record.verdict() == Layout::Verdict::Accept;
+				outcome = Outcome{ .cause   = Outcome::Cause::VERDICT,
+					                 .verdict = record.verdict(),
+					                 .decider = record.decider() };
 
 				verdicts.Consume(view);
 				verdicts.Release(this->consumerCursor);
@@ -97,9 +137,9 @@ namespace PluginHost
 			break;
 		} while (uv_hrtime() < untilNs);
 
-		epoch.link->OnPromptWait(accept.has_value());
+		epoch.link->OnPromptWait(outcome.has_value());
 
-		return accept;
+		return outcome;
 	}
 
 	size_t VerdictReader::Drain(Epoch& epoch, size_t max)
@@ -143,6 +183,41 @@ namespace PluginHost
 					break;
 				}
 
+				case Layout::RecordType::Bypass:
+				{
+					isSound = OnBypass(view);
+
+					break;
+				}
+
+				case Layout::RecordType::InjectRtp:
+				{
+					isSound = OnInjectRtp(view);
+
+					break;
+				}
+
+				case Layout::RecordType::InjectData:
+				{
+					isSound = OnInjectData(view);
+
+					break;
+				}
+
+				case Layout::RecordType::KeyFrame:
+				{
+					isSound = OnKeyFrame(view);
+
+					break;
+				}
+
+				case Layout::RecordType::Subscribe:
+				{
+					isSound = OnSubscribe(view);
+
+					break;
+				}
+
 				default:
 				{
 					break;
@@ -171,8 +246,7 @@ namespace PluginHost
 		Layout::VerdictRecord record;
 		UnreadBytes bytes;
 
-		// None of the verdicts carries bytes so far.
-		if (!takeRecord(view, record, bytes) || bytes.GetLength() != 0)
+		if (!takeRecord(view, record, bytes))
 		{
 			return false;
 		}
@@ -186,28 +260,72 @@ namespace PluginHost
 			return true;
 		}
 
-		switch (record.verdict())
+		if (!held->chain->OnVerdict(held, record, bytes))
 		{
-			case Layout::Verdict::Accept:
-			{
-				this->plugin->CountVerdict();
-				held->chain->Settle(held, Chain::Cause::VERDICT, true);
-
-				return true;
-			}
-
-			case Layout::Verdict::Drop:
-			{
-				this->plugin->CountVerdict();
-				held->chain->Settle(held, Chain::Cause::VERDICT, false);
-
-				return true;
-			}
-
-			default:
-			{
-				return false;
-			}
+			return false;
 		}
+
+		this->plugin->CountVerdict();
+
+		return true;
+	}
+
+	bool VerdictReader::OnBypass(const mph::shm::RingConsumer::RecordView& view)
+	{
+		Layout::BypassRecord record;
+		UnreadBytes bytes;
+
+		if (!takeRecord(view, record, bytes) || bytes.GetLength() != 0)
+		{
+			return false;
+		}
+
+		return this->requests->OnBypass(record);
+	}
+
+	bool VerdictReader::OnInjectRtp(const mph::shm::RingConsumer::RecordView& view)
+	{
+		Layout::InjectRtpRecord record;
+		UnreadBytes bytes;
+
+		return takeRecord(view, record, bytes) && this->injector->OnInjectRtp(record, bytes);
+	}
+
+	bool VerdictReader::OnInjectData(const mph::shm::RingConsumer::RecordView& view)
+	{
+		Layout::InjectDataRecord record;
+		UnreadBytes bytes;
+
+		return takeRecord(view, record, bytes) && this->injector->OnInjectData(record, bytes);
+	}
+
+	bool VerdictReader::OnKeyFrame(const mph::shm::RingConsumer::RecordView& view)
+	{
+		Layout::KeyFrameRecord record;
+		UnreadBytes bytes;
+
+		if (!takeRecord(view, record, bytes) || bytes.GetLength() != 0)
+		{
+			return false;
+		}
+
+		this->requests->OnKeyFrame(record);
+
+		return true;
+	}
+
+	bool VerdictReader::OnSubscribe(const mph::shm::RingConsumer::RecordView& view)
+	{
+		Layout::SubscribeRecord record;
+		UnreadBytes bytes;
+
+		if (!takeRecord(view, record, bytes) || bytes.GetLength() != 0)
+		{
+			return false;
+		}
+
+		this->requests->OnSubscribe(record);
+
+		return true;
 	}
 } // namespace PluginHost
