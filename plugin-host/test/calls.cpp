@@ -9,6 +9,8 @@
 #include "mph_plugin.h"
 
 #include <csignal>
+#include <cstdio>
+#include <fstream>
 #include <numeric>
 
 #include "tap.hpp"
@@ -240,7 +242,7 @@ void Results() {
   const auto before = host.AskStats();
   const auto first = Call(host, Worker, "key-frame", "{}");
 
-  ring.TakeRecords();
+  AwaitRecords(ring, codes.size() + 1);
   ring.WritePacket(1, 1);
   WriteResult(ring, first.call, ResultCode::Ok);
   ring.WritePacket(2, 2);
@@ -251,6 +253,27 @@ void Results() {
   const auto after = host.AskStats();
 
   tap::is(StatsOf(after, Worker)->batches() - StatsOf(before, Worker)->batches(), uint64_t{2}, "a batch does not span a result");
+}
+
+// A thread that asks wakes the one that writes.
+void AsleepMeanwhile() {
+  const std::string path = "/tmp/mph-test-told-" + std::to_string(getpid());
+  HostUnderTest host;
+  FakeWorker worker(Worker);
+  FakeRing ring(0);
+
+  std::remove(path.c_str());
+  host.Load("caller");
+  worker.Meet(host);
+  worker.Serve(ring);
+  Require(Until([&] { return Call(host, Worker, "key-frame", "{}").result == MPH_OK; }), "the ring is served");
+  AwaitRecords(ring, 1);
+  Request(host, Worker, "when-told", path);
+  Require(Until([&] { return worker.HostSleeps(); }), "the dispatch thread sleeps");
+  std::ofstream(path).put('x');
+  tap::ok(OneRecord(ring, RecordType::KeyFrame).As<Mph::Layout::KeyFrameRecord>().producer() == 7,
+          "what another thread asks is written though the dispatch thread slept");
+  std::remove(path.c_str());
 }
 
 void FromOnPackets() {
@@ -286,6 +309,7 @@ int main() {
   }
   OneFullRing();
   Results();
+  AsleepMeanwhile();
   FromOnPackets();
 
   return tap::done();

@@ -200,6 +200,7 @@ void Posts() {
   worker.Meet(host);
   worker.Serve(ring);
   Require(Until([&] { return Call(host, Worker, "key-frame", "{}").result == MPH_OK; }), "the ring is served");
+  AwaitRecords(ring, 1);
 
   tap::is(Call(host, Worker, "bad-posts", "{}").call, uint64_t{3333333}, "a post that makes no sense is refused");
   tap::is(Call(host, Worker, "post", R"({"length":1048576,"binary":1})").result, uint64_t{MPH_OK}, "a post has up to 1 MiB");
@@ -211,7 +212,6 @@ void Posts() {
   const auto asked = host.Send(PluginRequest(Worker, "flood-post", R"({"length":65536})"));
 
   // Answered while the app reads nothing.
-  ring.TakeRecords();
   ring.WritePacket(1, 1);
   worker.Publish(ring);
   tap::is(AwaitVerdicts(ring, 1)[0].ticket, uint64_t{1}, "an app that does not read keeps no packet waiting");
