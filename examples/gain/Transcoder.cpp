@@ -91,7 +91,8 @@ void Transcoder::FollowSource(std::span<const uint8_t> packet, int samples) {
 }
 
 std::span<const uint8_t> Transcoder::Encode(int begin, int samples) {
-  const int length = opus_encode_float(encoder_.get(), &pcm_[static_cast<size_t>(begin * Channels)], samples, encoded_.data(), static_cast<opus_int32>(encoded_.size()));
+  const float* const pcm = &pcm_[static_cast<size_t>(begin * Channels)];
+  const int length = opus_encode_float(encoder_.get(), pcm, samples, encoded_.data(), static_cast<opus_int32>(encoded_.size()));
 
   return {encoded_.data(), static_cast<size_t>(std::max(length, 0))};
 }

@@ -122,7 +122,9 @@ class Gain {
   static float ReadDecibels(std::string_view text) {
     const auto config = nlohmann::json::parse(text);
 
-    if (!config.is_object() || config.size() != 1 || !config.contains("dB") || !config["dB"].is_number() || config["dB"] < -60 || config["dB"] > 30) {
+    const bool hasNumber = config.is_object() && config.size() == 1 && config.contains("dB") && config["dB"].is_number();
+
+    if (!hasNumber || config["dB"] < -60 || config["dB"] > 30) {
       throw std::invalid_argument("wanted is {\"dB\": a number from -60 to 30}, not " + config.dump());
     }
 
@@ -145,7 +147,8 @@ class Gain {
   void Transcode(const Item& item, std::span<const uint8_t> packet) {
     const float decibels = decibels_.load(std::memory_order_relaxed);  // one value, which nothing else depends on
     auto& transcoder = streams_[item.producer][item.ssrc];
-    const bool isProcessed = transcoder.Process(item.sequenceNumber, packet, std::pow(10.0F, decibels / 20), [&](uint32_t samples, std::span<const uint8_t> payload) {
+    const float factor = std::pow(10.0F, decibels / 20);
+    const bool isProcessed = transcoder.Process(item.sequenceNumber, packet, factor, [&](uint32_t samples, std::span<const uint8_t> payload) {
       const mph_rtp rtp{
           .size = sizeof(mph_rtp),
           .router = item.router,

@@ -70,7 +70,8 @@ class LevelToData {
         return event.kind == MPH_AUDIO ? Push(ItemType::ProducerCreated, event, event.producer_id) : void();
       case MPH_EVENT_PRODUCER_CLOSED: return Push(ItemType::ProducerClosed, event, "");
       case MPH_EVENT_DATA_PRODUCER_CREATED:
-        return Push(ItemType::DataProducerCreated, event, std::string(event.producer_id) + '\0' + (event.parameters == nullptr ? "" : event.parameters));
+        return Push(ItemType::DataProducerCreated, event,
+                    std::string(event.producer_id) + '\0' + (event.parameters == nullptr ? "" : event.parameters));
       case MPH_EVENT_DATA_PRODUCER_CLOSED: return Push(ItemType::DataProducerClosed, event, "");
       case MPH_EVENT_ATTACHMENT_ADDED: return Push(ItemType::ContextGiven, event, event.context == nullptr ? "" : event.context);
       case MPH_EVENT_ROUTER_CLOSED: return Push(ItemType::RouterClosed, event, "");

@@ -31,7 +31,9 @@ bool OpusTrack::Add(uint32_t timestamp, uint64_t receivedAtNs, std::span<const u
     newestPosition_ = position;
     newestReceivedAtNs_ = receivedAtNs;
   }
-  while (!waiting_.empty() && (waiting_.begin()->first - writtenUntil_ < opus::SamplesUnit || newestPosition_ - waiting_.begin()->first >= Patience)) {
+  const auto isDue = [&](int64_t next) { return next - writtenUntil_ < opus::SamplesUnit || newestPosition_ - next >= Patience; };
+
+  while (!waiting_.empty() && isDue(waiting_.begin()->first)) {
     WriteNext();
   }
 

@@ -175,7 +175,8 @@ void PcapngFile::Announce(const RtpPacket& packet, const std::string& producerId
   }
 
   // Version 1, IPv4, no authentication, a hash of this message, its source.
-  std::string sap{'\x20', '\0', static_cast<char>(packet.producer >> 8), static_cast<char>(packet.producer + payloadTypes.size()), '\xC0', '\0', '\x02', '\x01'};
+  const auto hash = static_cast<uint16_t>(packet.producer + payloadTypes.size());
+  std::string sap{'\x20', '\0', static_cast<char>(hash >> 8), static_cast<char>(hash), '\xC0', '\0', '\x02', '\x01'};
 
   sap.append("application/sdp").push_back('\0');
   sap.append("v=0\r\no=- ").append(std::to_string(packet.producer)).append(" ").append(version).append(" IN IP4 192.0.2.1\r\n");

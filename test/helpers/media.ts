@@ -43,7 +43,7 @@ export async function openMediaStage(t: Test): Promise<MediaStage> {
 	return { pluginHost, worker, router: await worker.createRouter({ mediaCodecs }), children };
 }
 
-/** A sine of 440 Hz at -21 dBov, or a test picture. */
+/** A sine of 440 Hz at -24 dBov, or a test picture. */
 export async function sendMedia({ router, children }: MediaStage, kind: types.MediaKind): Promise<Sender> {
 	const ssrc = nextSsrc++;
 	const codec = codecs[kind];

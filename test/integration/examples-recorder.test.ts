@@ -65,7 +65,7 @@ t.test('a call is recorded: tshark opens the capture, ffprobe the audio', async 
 	const volume = spawnSync('ffmpeg', ['-nostdin', '-v', 'info', '-i', ogg!, '-af', 'volumedetect', '-f', 'null', '-'], { encoding: 'utf8' }).stderr;
 
 	t.ok(Math.abs(duration - opusPackets * 0.02) < 0.1, `${duration} s of ${opusPackets} packets`);
-	t.match(volume, /mean_volume: -2[01]\.\d dB/, 'it is the tone that was sent');
+	t.match(volume, /mean_volume: -2[345]\.\d dB/, 'it is the tone that was sent');
 });
 
 t.test('hosts that come and go make files of their own, and no packet stands in two', async (t) => {
