@@ -394,6 +394,7 @@ t.test('one that leaves while the host is replaced is not', async (t) => {
 
 	const upgrading = t.resolves(b.upgrade({ config: { name: 'b', packets: 1 } }));
 
+	await until('the new one', async () => (await b.dump()).hostPids.length === 2);
 	a.close();
 	await nextWarm(staged, b, a.id);
 	await upgrading;
