@@ -13,7 +13,7 @@ import { nextEvent } from '../helpers/events.ts';
 import { isAlive, standInHost } from '../helpers/processes.ts';
 import { packetRecord } from '../helpers/records.ts';
 import type { StandInConfig } from '../helpers/stand-in-host.ts';
-import type { StandInRouter } from '../helpers/stand-in-worker.ts';
+import type { StandInOptions, StandInRouter } from '../helpers/stand-in-worker.ts';
 import { StandInWorker, standInMediasoup } from '../helpers/stand-in-worker.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 import { until } from '../helpers/until.ts';
@@ -34,7 +34,7 @@ type Stage = {
 };
 
 /** The worker promotes as it is told. */
-async function stage(t: Test): Promise<Stage> {
+async function stage(t: Test, answers: StandInOptions['answers'] = {}): Promise<Stage> {
 	const mediasoup = standInMediasoup();
 	const log: string[] = [];
 	const crashDir = tempDir();
@@ -42,6 +42,7 @@ async function stage(t: Test): Promise<Stage> {
 	const pluginHost = await createPluginHost({ mediasoup, hostBin: standInHost, logger, crashDir });
 	const worker = await StandInWorker.create(mediasoup, (await pluginHost.dump()).dir, {
 		answers: {
+			...answers,
 			[Body.PromoteHost]: (request) => {
 				const promote = readPromoteHost(request);
 
@@ -385,10 +386,15 @@ t.test('one that joins while the host is replaced is in the new one', async (t) 
 });
 
 t.test('one that leaves while the host is replaced is not', async (t) => {
-	const staged = await stage(t);
+	// The worker does not let go of it before all is over.
+	const staged = await stage(t, { [Body.Detach]: () => undefined });
 	const [a, b] = [await staged.create('a'), await staged.create('b')];
+
+	await a.attach({ router: staged.router });
+
 	const upgrading = t.resolves(b.upgrade({ config: { name: 'b', packets: 1 } }));
 
+	await until('the new one', async () => (await b.dump()).hostPids.length === 2);
 	a.close();
 	await nextWarm(staged, b, a.id);
 	await upgrading;

@@ -261,6 +261,17 @@ t.test('a host gets 4 MiB at a time', async (t) => {
 	t.equal(((await plugin.request('echo', new Uint8Array(1_048_576))) as Uint8Array).length, 1_048_576);
 });
 
+t.test('what is small does not overtake what has no room', async (t) => {
+	const { plugin } = await stage(t);
+	const held = Array.from({ length: 3 }, () => plugin.request('hold', new Uint8Array(1_048_576)));
+	const large = t.rejects(plugin.request('echo', new Uint8Array(1_048_576), { timeoutMs: 60_000 }), { code: 'MPH_ERR_CLOSED' });
+
+	await t.rejects(plugin.request('echo', 1, { timeoutMs: 200 }), { code: 'MPH_ERR_REQUEST_TIMEOUT' });
+	plugin.close();
+	await large;
+	await Promise.allSettled(held);
+});
+
 t.test('only the host that serves is asked and heard', async (t) => {
 	const heard: unknown[] = [];
 	const { plugin, workers } = await stage(t, 1, { standby: true, config: { hello: true } });
