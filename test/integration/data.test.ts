@@ -340,3 +340,6 @@ t.test('an attachment to data producers means those that are named and no other'
 	other.close();
 	plugin.close();
 });
+
+// The root test would wait for the worker's handles, and the worker for the root test's end.
+t.end();
