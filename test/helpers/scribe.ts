@@ -11,6 +11,9 @@ import { AudioLevel, InjectDataRecord, InjectRtpRecord, KeyFrameRecord, RecordTy
 import { tempDir } from './temp-dir.ts';
 import { until } from './until.ts';
 
+const directory = tempDir();
+let scribes = 0;
+
 export type Rtp = {
 	readonly call?: bigint;
 	readonly cause?: bigint;
@@ -79,7 +82,7 @@ export function subscribe(call: bigint, attachment: number, producer: number, wa
 
 export class Scribe {
 	/** For the plugin's config. */
-	readonly file = join(tempDir(), 'scribe');
+	readonly file = join(directory, `scribe-${++scribes}`);
 	#calls = 0n;
 
 	/** The number of the next call. */

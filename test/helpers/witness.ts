@@ -30,9 +30,12 @@ export type Heard = {
 	readonly bytes?: string;
 };
 
+const dir = tempDir();
+let count = 0;
+
 export class Witness {
 	/** For the plugin's config. */
-	readonly file = join(tempDir(), 'heard');
+	readonly file = join(dir, `heard-${++count}`);
 
 	heard(event?: string): Heard[] {
 		const lines = existsSync(this.file) ? readFileSync(this.file, 'utf8').split('\n').slice(0, -1) : [];

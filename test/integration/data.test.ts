@@ -220,7 +220,7 @@ t.test('without a verdict in time a message follows onTimeout', async (t) => {
 
 t.test('without a host a message follows onAbsent, and so does what is held as the host goes', async (t) => {
 	for (const onAbsent of ['accept', 'drop'] as const) {
-		const plugin = await openPlugin(new Witness(), { holdMs: 10_000 });
+		const plugin = await openPlugin(new Witness(), { holdMs: 2000 });
 		const stats = await attached(plugin, { deadlineMs: 10_000, onAbsent });
 		const call = await openDataCall(router);
 
@@ -266,14 +266,13 @@ t.test('a message that is too long for the ring, or has too many subchannels, fo
 		);
 		call.close();
 		plugin.close();
-		await until('its ring is gone', async () => (await pluginHost.getStats()).workers[0]!.attachments.length === 0);
 	}
 });
 
 t.test('what waits is bounded in bytes: beyond that it is overflow', async (t) => {
 	await pluginHost.configureRouter(router, { packetRingSize: 134_217_728 });
 
-	const plugin = await openPlugin(new Witness(), { holdMs: 20_000 });
+	const plugin = await openPlugin(new Witness(), { holdMs: 2000 });
 	const stats = await attached(plugin, { deadlineMs: 10_000, onOverflow: 'drop' });
 	const call = await openDataCall(router);
 	const message = Buffer.alloc(262_144, 1);
@@ -341,3 +340,6 @@ t.test('an attachment to data producers means those that are named and no other'
 	other.close();
 	plugin.close();
 });
+
+// The root test would wait for the worker's handles, and the worker for the root test's end.
+t.end();

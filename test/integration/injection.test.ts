@@ -20,6 +20,9 @@ import { until } from '../helpers/until.ts';
 
 const dataPolicies = { onTimeout: 'accept', onAbsent: 'accept', onOverflow: 'accept' } as const;
 
+// Thousands of records, and hosts that are cut off and followed by others.
+t.setTimeout(240_000);
+
 let pluginHost: PluginHost;
 let worker: types.Worker;
 let router: types.Router;
@@ -158,11 +161,14 @@ t.test('an injected key frame begins a stream that nobody sends, and is sent aga
 	const stream = { producer: await scribe.numberOf(sender.producer.id), ssrc: sender.ssrc, payloadType: sender.payloadType };
 
 	await scribe.numberOf(receiver.consumer.id);
+	const asked = scribe.call;
+
 	write(
-		injectRtp({ ...stream, timestamp: 1000, payload: vp8(false, 'nobody can begin with it') }),
+		injectRtp({ ...stream, call: asked, timestamp: 1000, payload: vp8(false, 'nobody can begin with it') }),
 		injectRtp({ ...stream, timestamp: 4000, marker: 1, payload: vp8(true, 'key frame') }),
 		injectRtp({ ...stream, timestamp: 7000, marker: 1, payload: vp8(false, 'next') }),
 	);
+	t.equal(await scribe.result(asked), 'Ok');
 	await until('2 packets', () => receiver.received.length === 2);
 	t.same(receiver.received.map(vp8Text), ['key frame', 'next']);
 	t.ok(receiver.received[0]!.marker);
@@ -363,7 +369,7 @@ t.test('data messages go to all data consumers, or to those that are named', asy
 	const cases: readonly (readonly [string, Parameters<typeof injectData>[0], string, number])[] = [
 		['to all', { dataProducer, message: Buffer.from('a') }, 'Ok', 1],
 		['to one of them', { dataProducer, consumers: [consumer], message: Buffer.from('b') }, 'Ok', 1],
-		['to one by its number alone', { dataProducer: 0, consumers: [consumer, consumer], ppid: 53, message: Buffer.from('c') }, 'Ok', 1],
+		['to one by its number alone', { dataProducer: 0, consumers: [consumer], ppid: 53, message: Buffer.from('c') }, 'Ok', 1],
 		['to a subchannel', { dataProducer, subchannels: [7, 8], message: Buffer.from('d') }, 'Ok', 1],
 		['to another subchannel', { dataProducer, subchannels: [8], message: Buffer.from('e') }, 'Ok', 0],
 		['with a subchannel that it must have', { dataProducer, requiredSubchannel: 7, message: Buffer.from('f') }, 'Ok', 1],

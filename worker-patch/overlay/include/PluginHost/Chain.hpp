@@ -154,10 +154,11 @@ namespace PluginHost
 		void Enqueue(Stage& stage, Held* held, Held::State state, const Audience& audience);
 		void ReleaseDecided(Stage& stage);
 		void Leave(Held* held);
-		void LeaveRun(Held* held);
+		static void LeaveRun(Held* held);
 		void LetGo(Held* held, const Attachment* attachment);
-		void Extend(Held* held, uint32_t extensionUs);
-		void ForgetTicket(Held* held);
+		static void Extend(Held* held, uint32_t extensionUs);
+		static void CountHeld(const Held* held, int change);
+		static void ForgetTicket(Held* held);
 		void Tidy();
 
 	private:

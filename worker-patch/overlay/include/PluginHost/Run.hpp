@@ -2,7 +2,9 @@
 #define MS_PLUGIN_HOST_RUN_HPP
 
 #include "common.hpp"
+#include "PluginHost/Publication.hpp"
 #include "mph/fbs/control.h"
+#include <bit> // std::countr_zero()
 #include <memory>
 #include <vector>
 
@@ -18,6 +20,31 @@ namespace PluginHost
 	struct Run
 	{
 		static constexpr uint8_t NoMember{ UINT8_MAX };
+
+		static uint16_t BitOf(uint8_t member)
+		{
+			return member == NoMember ? 0 : static_cast<uint16_t>(1u << member);
+		}
+		template<typename Visitor>
+		void ForEach(uint16_t mask, const Visitor& visit) const
+		{
+			for (uint16_t left{ mask }; left != 0; left &= left - 1)
+			{
+				visit(*this->members[std::countr_zero(left)]);
+			}
+		}
+		/**
+		 * The earliest of the deadlines of those who filter; from now on, in nanoseconds.
+		 */
+		uint64_t GetDeadlineNs(uint16_t mask) const;
+		/**
+		 * With as much of the item as any of them wants.
+		 */
+		Publication GetPublication(uint16_t mask) const;
+		/**
+		 * Those who filter held an item for so long.
+		 */
+		void CountHold(uint16_t mask, uint64_t heldNs) const;
 
 		// In the records. That of its attachment if it has only one.
 		uint32_t number{ 0 };

@@ -13,6 +13,44 @@ namespace PluginHost
 {
 	/* Instance methods. */
 
+	uint64_t Run::GetDeadlineNs(uint16_t mask) const
+	{
+		uint64_t deadlineNs{ UINT64_MAX };
+
+		ForEach(
+		  mask & this->filters,
+		  [&deadlineNs](const Attachment& attachment)
+		  {
+			  deadlineNs = std::min(deadlineNs, attachment.deadlineNs);
+		  });
+
+		return deadlineNs;
+	}
+
+	Publication Run::GetPublication(uint16_t mask) const
+	{
+		auto copy = Mph::Control::Copy::Meta;
+
+		ForEach(
+		  mask,
+		  [&copy](const Attachment& attachment)
+		  {
+			  copy = std::min(copy, attachment.copy);
+		  });
+
+		return { .place = this->place, .attachment = this->number, .members = mask, .copy = copy };
+	}
+
+	void Run::CountHold(uint16_t mask, uint64_t heldNs) const
+	{
+		ForEach(
+		  mask & this->filters,
+		  [heldNs](Attachment& attachment)
+		  {
+			  attachment.holdHistogram.Add(heldNs);
+		  });
+	}
+
 	Runs::Runs(PluginPlace* place) : place(place)
 	{
 		MS_TRACE();
