@@ -55,8 +55,8 @@ export async function openLanes(router: types.Router, beyond: types.Router): Pro
 		lanes.push({ transport: 'Plain', kind: 'data', client: 'werift-sctp', ...(await dataLane(router, sctp.dataProducer)) });
 
 		const near = await producePlain(router, 2222);
-		const { pipeProducer } = await router.pipeToRouter({ producerId: near.producer.id, router: beyond });
-		const { pipeDataProducer } = await router.pipeToRouter({ dataProducerId: sctp.dataProducer.id, router: beyond });
+		const { pipeProducer } = await router.pipeToRouter({ producerId: near.producer.id, router: beyond, keepId: false });
+		const { pipeDataProducer } = await router.pipeToRouter({ dataProducerId: sctp.dataProducer.id, router: beyond, keepId: false });
 
 		sendOpus(children, { port: near.port, ssrc: 2222, payloadType });
 		lanes.push({ transport: 'Pipe', kind: 'RTP', client: 'ffmpeg', ...(await rtpLane(beyond, pipeProducer!)), pipe: true });

@@ -75,7 +75,7 @@ export async function runMatrix(report: (cell: Cell) => void): Promise<readonly 
 async function play(plugin: Plugin, lane: Lane, { mode, counter, arrives }: Column): Promise<{ result: string; ok: boolean }> {
 	const attachment = await plugin.attach({
 		...(lane.kind === 'RTP' ? { producerId: lane.id } : { dataProducerId: lane.id }),
-		...{ router: lane.router, pipe: lane.pipe, mode, onAbsent: 'drop', onOverflow: 'drop' },
+		...{ router: lane.router, pipe: lane.pipe, mode, ...(mode === 'observe' ? { onAbsent: 'accept', onOverflow: 'accept' } : { onAbsent: 'drop', onOverflow: 'drop' }) },
 		...(mode === 'filter' ? { deadlineMs: 40, onTimeout: 'drop' } : {}),
 	} as Parameters<Plugin['attach']>[0]);
 
