@@ -45,15 +45,20 @@ export async function openReceiver(router: types.Router, producer: types.Produce
 	const transport = await router.createPlainTransport({ listenInfo, rtcpMux: true, comedia: false });
 	const received: Rtp[] = [];
 
+	await transport.connect({ ip: '127.0.0.1', port: socket.address().port });
+
+	const consumer = await transport.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities, enableRtx: true });
+	const { ssrc, rtx } = consumer.rtpParameters.encodings![0]!;
+
 	socket.on('message', (message) => {
-		if (!isRtcp(message)) {
+		// The transport probes the network with packets of its own.
+		if (!isRtcp(message) && [ssrc, rtx?.ssrc].includes(parse(message).ssrc)) {
 			received.push(parse(message));
 		}
 	});
-	await transport.connect({ ip: '127.0.0.1', port: socket.address().port });
 
 	return {
-		consumer: await transport.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities, enableRtx: true }),
+		consumer,
 		received,
 		send: (bytes) => socket.send(bytes, transport.tuple.localPort, '127.0.0.1'),
 		close() {

@@ -463,3 +463,6 @@ async function callsGoOn(t: Test): Promise<void> {
 	call.close();
 	elsewhere.close();
 }
+
+// The root test would wait for the worker's handles, and the worker for the root test's end.
+t.end();

@@ -55,7 +55,7 @@ namespace PluginHost
 	private:
 		friend class HeldPacketPool;
 
-		void CloneOf(const RTC::RTP::Packet* packet, size_t bufferLength);
+		void CloneOf(const RTC::RTP::Packet* packet, size_t wantedLength);
 
 
 		// As RTC::RTP::SharedPacket does: room for an RTX header and what else the send path writes.

@@ -17,7 +17,7 @@ namespace PluginHost
 
 		if (this->packet->GetBufferLength() < wanted)
 		{
-			CloneOf(this->packet.get(), std::max(wanted, this->packet->GetLength()));
+			CloneOf(this->packet.get(), wanted);
 		}
 
 		this->packet->SetPayload(payload, length);
@@ -40,24 +40,22 @@ namespace PluginHost
 	}
 
 	/**
-	 * The packet may be the clone that there is.
+	 * The packet may be the clone that there is, if its buffer is too short.
 	 */
-	void HeldPacket::CloneOf(const RTC::RTP::Packet* packet, size_t bufferLength)
+	void HeldPacket::CloneOf(const RTC::RTP::Packet* packet, size_t wantedLength)
 	{
-		std::unique_ptr<uint8_t[]> large;
-		uint8_t* buffer = this->storage.data();
-
-		if (bufferLength > this->storage.size())
+		if (wantedLength <= this->storage.size())
 		{
-			large  = std::make_unique<uint8_t[]>(bufferLength);
-			buffer = large.get();
+			// All of it, so that another payload fits as a rule.
+			this->packet.reset(packet->Clone(this->storage.data(), this->storage.size()));
+
+			return;
 		}
 
-		if (packet != this->packet.get() || large)
-		{
-			this->packet.reset(packet->Clone(buffer, bufferLength));
-			this->largeStorage = std::move(large);
-		}
+		auto large = std::make_unique<uint8_t[]>(wantedLength);
+
+		this->packet.reset(packet->Clone(large.get(), wantedLength));
+		this->largeStorage = std::move(large);
 	}
 
 	HeldPacket* HeldPacketPool::Hold(const RTC::RTP::Packet* packet)
