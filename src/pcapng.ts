@@ -1,14 +1,13 @@
 // Crash captures: the packets that a plugin had before it died, as a pcapng file that Wireshark opens and `mediasoup-plugin-host replay` hands
 // to the plugin again. docs/drill.md describes what stands where.
 //
-// A record of the packet ring becomes a packet of UDP over IPv4, ports by producer; the record's own header goes along as an option of the
+// A record of the packet ring, RTP or a data message, becomes a packet of UDP over IPv4, ports by producer; the record's own header goes along as an option of the
 // packet. In front of them stands an announcement (SDP over SAP), without which Wireshark would not know that they are RTP. What cannot be said in pcapng's own terms stands in options whose codes are for local use (highest bit set).
 
 import { readFile, writeFile } from 'node:fs/promises';
 
-import { ByteBuffer } from 'flatbuffers';
-
-import { Codec, Limit, PacketRecord, RecordHeader, RecordType } from './generated/layout.js';
+import { CrashCaptureError, type CrashPacket, type CrashRecord, parseRecords, recordFrom } from './crash-records.ts';
+import { Codec } from './generated/layout.js';
 
 /** What died, and of which packets. */
 export type CrashCapture = {
@@ -22,36 +21,10 @@ export type CrashCapture = {
 	/** Null: it ended by itself, or hung. */
 	readonly signal: string | null;
 	/**
-	 * Records as they stood in the packet ring, each aligned to 8 bytes; only those of type `Packet` are kept. The last one is the poison.
+	 * Records as they stood in the packet ring, each aligned to 8 bytes; only those of type `Packet` or `Data` are kept. The last one is the poison.
 	 */
 	readonly records: Uint8Array;
 };
-
-export type CrashPacket = {
-	/** The record's header as the plugin saw it (Mph.Layout.PacketRecord). */
-	readonly header: Uint8Array;
-	/** The packet's bytes behind it, as many as the plugin saw. */
-	readonly bytes: Uint8Array;
-	readonly producer: number;
-	readonly attachment: number;
-	readonly ssrc: number;
-	readonly sequenceNumber: number;
-};
-
-/** The file says something that makes no sense. */
-export class CrashCaptureError extends Error {
-	override readonly name = 'CrashCaptureError';
-	/** Where, in bytes from the beginning of the file or of the records. */
-	readonly offset: number;
-	/** What is wrong there, without the place. */
-	readonly problem: string;
-
-	constructor(offset: number, problem: string, source = 'crash capture', options?: ErrorOptions) {
-		super(`${source}: at byte ${offset}: ${problem}`, options);
-		this.offset = offset;
-		this.problem = problem;
-	}
-}
 
 const block = { section: 0x0a0d0d0a, interface: 1, enhancedPacket: 6 } as const;
 const option = { end: 0, comment: 1, userApplication: 4, interfaceName: 2, timeResolution: 9, identity: 0x8001, recordHeader: 0x8002 } as const;
@@ -67,7 +40,8 @@ const maxFileLength = 64 * 1024 * 1024;
 const ipHeaderLength = 20;
 const udpHeaderLength = 8;
 const networkLength = ipHeaderLength + udpHeaderLength;
-const maxPacketLength = 65_535 - networkLength;
+/** What a length of IPv4 or UDP can say. */
+const maxNetworkLength = 65_535;
 const protocolUdp = 17;
 /** Addresses for documentation (RFC 5737): nobody takes them for somebody's. */
 const producerAddress = 0xc0_00_02_01;
@@ -75,6 +49,8 @@ const pluginAddress = 0xc0_00_02_02;
 /** The ports that are registered for RTP and for announcements. */
 const rtpPort = 5004;
 const sapPort = 9875;
+/** The first that is nobody's: a message is no RTP. */
+const messagePort = 49_152;
 const firstProducerPort = 10_000;
 
 /** As SDP spells them. A codec that is none of them stays a number. */
@@ -90,9 +66,6 @@ const rtpMaps: ReadonlyMap<Codec, string> = new Map([
 	[Codec.Av1, 'AV1/90000'],
 ]);
 
-const recordHeaderLength = RecordHeader.sizeOf();
-const packetRecordLength = PacketRecord.sizeOf();
-
 /** Replaces the file. Only its owner may read it: it has what people said. Throws CrashCaptureError when the records make no sense. */
 export async function writeCrashCapture(path: string, capture: CrashCapture): Promise<void> {
 	const wallClockNs = BigInt(Date.now()) * 1_000_000n;
@@ -100,7 +73,7 @@ export async function writeCrashCapture(path: string, capture: CrashCapture): Pr
 	await writeFile(path, encodeCrashCapture(capture, wallClockNs - process.hrtime.bigint()), { mode: 0o600 });
 }
 
-export type ReadCrashCapture = Omit<CrashCapture, 'records'> & { readonly packets: readonly CrashPacket[] };
+export type ReadCrashCapture = Omit<CrashCapture, 'records'> & { readonly packets: readonly CrashRecord[] };
 
 /** Throws CrashCaptureError with the place of what is wrong. */
 export async function readCrashCapture(path: string): Promise<ReadCrashCapture> {
@@ -133,7 +106,7 @@ export function encodeCrashCapture({ records, ...identity }: CrashCapture, monot
 			[option.interfaceName, Buffer.from(cut(`router ${routerId}`))],
 			[option.timeResolution, Buffer.from([nanoseconds])],
 		]),
-		announcementBlock(packets, monotonicToWallNs),
+		...announcementBlocks(packets, monotonicToWallNs),
 		...packets.map((packet, index) => packetBlock(packet, index === packets.length - 1, monotonicToWallNs)),
 	]);
 }
@@ -141,7 +114,7 @@ export function encodeCrashCapture({ records, ...identity }: CrashCapture, monot
 export function decodeCrashCapture(file: Uint8Array): ReadCrashCapture {
 	const bytes = asBuffer(file);
 	const identity: Buffer[] = [];
-	const packets: CrashPacket[] = [];
+	const packets: CrashRecord[] = [];
 	let interfaces = 0;
 
 	if (bytes.length > maxFileLength) {
@@ -172,84 +145,6 @@ export function decodeCrashCapture(file: Uint8Array): ReadCrashCapture {
 	return { ...readIdentity(Buffer.concat(identity)), packets };
 }
 
-/** Records as a replay hands them on: each with its header, aligned as in the ring. */
-export function recordsOf(packets: readonly CrashPacket[]): Buffer {
-	return Buffer.concat(packets.flatMap(({ header, bytes }) => [header, bytes, Buffer.alloc(padding(header.length + bytes.length, Limit.RecordAlignment))]));
-}
-
-function parseRecords(records: Uint8Array): CrashPacket[] {
-	const bytes = asBuffer(records);
-	const packets: CrashPacket[] = [];
-
-	for (let offset = 0; offset < bytes.length; ) {
-		if (bytes.length - offset < recordHeaderLength) {
-			throw new CrashCaptureError(offset, `${bytes.length - offset} bytes are no record's header, which has ${recordHeaderLength}`);
-		}
-
-		const header = new RecordHeader().__init(offset, new ByteBuffer(bytes));
-		const length = header.length();
-
-		if (length < recordHeaderLength || length > bytes.length - offset) {
-			throw new CrashCaptureError(offset, `a record is ${length} bytes long, with ${bytes.length - offset} left`);
-		}
-		if (header.type() === RecordType.Packet) {
-			packets.push(parseRecord(bytes.subarray(offset, offset + length), offset));
-		}
-		offset += length + padding(length, Limit.RecordAlignment);
-	}
-
-	return packets;
-}
-
-function parseRecord(record: Buffer, offset: number): CrashPacket {
-	if (record.length < packetRecordLength) {
-		throw new CrashCaptureError(offset, `a packet's record is ${record.length} bytes long, its header alone has ${packetRecordLength}`);
-	}
-
-	const { payloadOffset } = beginningOf(recordOf(record));
-
-	if (payloadOffset < packetRecordLength || payloadOffset > record.length) {
-		throw new CrashCaptureError(offset, `a packet's bytes begin at ${payloadOffset} of a record of ${record.length}`);
-	}
-
-	return packetOf(record.subarray(0, payloadOffset), record.subarray(payloadOffset), offset);
-}
-
-function packetOf(header: Buffer, bytes: Buffer, offset: number): CrashPacket {
-	const record = recordOf(header);
-	const { length, type, payloadOffset } = beginningOf(record);
-	const [copiedLength, fullLength] = [record.copiedLength(), record.fullLength()];
-
-	if (type !== RecordType.Packet || payloadOffset !== header.length) {
-		throw new CrashCaptureError(offset, "a record's header is not that of a packet");
-	}
-	if (length !== header.length + bytes.length || copiedLength !== bytes.length) {
-		throw new CrashCaptureError(offset, `a record says that it has ${length} bytes, ${copiedLength} of them the packet's, but the packet has ${bytes.length}`);
-	}
-	if (fullLength < copiedLength || fullLength > maxPacketLength) {
-		throw new CrashCaptureError(offset, `a packet of ${fullLength} bytes cannot have ${copiedLength} in its record`);
-	}
-
-	return {
-		header,
-		bytes,
-		producer: record.producer(),
-		attachment: record.attachment(),
-		ssrc: record.ssrc(),
-		sequenceNumber: record.sequenceNumber(),
-	};
-}
-
-function recordOf(bytes: Uint8Array): PacketRecord {
-	return new PacketRecord().__init(0, new ByteBuffer(bytes));
-}
-
-function beginningOf(record: PacketRecord) {
-	const header = record.header()!;
-
-	return { length: header.length(), type: header.type(), payloadOffset: header.payloadOffset() };
-}
-
 type Option = readonly [code: number, value: Uint8Array];
 
 function sectionBlock(options: readonly Option[]): Buffer {
@@ -271,8 +166,15 @@ function interfaceBlock(options: readonly Option[]): Buffer {
 	return makeBlock(block.interface, [head, ...options.map(makeOption)]);
 }
 
-function announcementBlock(packets: readonly CrashPacket[], monotonicToWallNs: bigint): Buffer {
-	const codecs = new Map(packets.map(({ header }) => [recordOf(header).payloadType(), recordOf(header).codec()]));
+/** None if there is no RTP. */
+function announcementBlocks(records: readonly CrashRecord[], monotonicToWallNs: bigint): Buffer[] {
+	const packets = records.filter((record): record is CrashPacket => record.type === 'packet');
+	const codecs = new Map(packets.map(({ payloadType, codec }) => [payloadType, codec]));
+
+	if (packets.length === 0) {
+		return [];
+	}
+
 	const sdp = [
 		...['v=0', 'o=- 0 0 IN IP4 192.0.2.1', 's=crash capture', 'c=IN IP4 192.0.2.2', 't=0 0'],
 		`m=audio ${rtpPort} RTP/AVP ${[...codecs.keys()].join(' ')}`,
@@ -286,15 +188,17 @@ function announcementBlock(packets: readonly CrashPacket[], monotonicToWallNs: b
 
 	const bytes = Buffer.concat([sap, Buffer.from('application/sdp\0'), Buffer.from(`${sdp}\r\n`)]);
 
-	return networkBlock({
-		...{ bytes, fullLength: bytes.length, sourcePort: sapPort, port: sapPort },
-		atNs: wallClockNsOf(packets[0]!, monotonicToWallNs),
-		options: [],
-	});
+	return [
+		networkBlock({
+			...{ bytes, fullLength: bytes.length, sourcePort: sapPort, port: sapPort },
+			atNs: wallClockNsOf(records[0]!, monotonicToWallNs),
+			options: [],
+		}),
+	];
 }
 
-function packetBlock(packet: CrashPacket, isPoison: boolean, monotonicToWallNs: bigint): Buffer {
-	const { header, bytes, producer } = packet;
+function packetBlock(record: CrashRecord, isPoison: boolean, monotonicToWallNs: bigint): Buffer {
+	const { header, bytes, fullLength, producer } = record;
 	const options: Option[] = [[option.recordHeader, header]];
 
 	if (isPoison) {
@@ -302,15 +206,15 @@ function packetBlock(packet: CrashPacket, isPoison: boolean, monotonicToWallNs: 
 	}
 
 	return networkBlock({
-		...{ bytes, options, port: rtpPort },
+		...{ bytes, fullLength, options },
+		port: record.type === 'packet' ? rtpPort : messagePort,
 		sourcePort: firstProducerPort + (producer % (65_536 - firstProducerPort)),
-		fullLength: recordOf(header).fullLength(),
-		atNs: wallClockNsOf(packet, monotonicToWallNs),
+		atNs: wallClockNsOf(record, monotonicToWallNs),
 	});
 }
 
-function wallClockNsOf({ header }: CrashPacket, monotonicToWallNs: bigint): bigint {
-	return BigInt.asUintN(64, recordOf(header).receivedAtNs() + monotonicToWallNs);
+function wallClockNsOf({ receivedAtNs }: CrashRecord, monotonicToWallNs: bigint): bigint {
+	return BigInt.asUintN(64, receivedAtNs + monotonicToWallNs);
 }
 
 type NetworkPacket = {
@@ -322,18 +226,22 @@ type NetworkPacket = {
 	readonly options: readonly Option[];
 };
 
-/** IPv4 and UDP; UDP's checksum is left out, as IPv4 allows. */
+/**
+ * IPv4 and UDP; UDP's checksum is left out, as IPv4 allows. Of a message that is longer than they can say both lengths are 0, which Wireshark takes for
+ * segmentation offload and a jumbogram: then the block's length counts.
+ */
 function networkBlock({ bytes, fullLength, sourcePort, port, atNs, options }: NetworkPacket): Buffer {
 	const head = Buffer.alloc(20);
 	const headers = Buffer.alloc(networkLength);
+	const isLong = networkLength + fullLength > maxNetworkLength;
 
 	head.writeUInt32LE(Number(atNs >> 32n), 4);
 	head.writeUInt32LE(Number(atNs & 0xffff_ffffn), 8);
 	head.writeUInt32LE(networkLength + bytes.length, 12);
-	head.writeUInt32LE(networkLength + fullLength, 16);
+	head.writeUInt32LE(Math.min(networkLength + fullLength, 0xffff_ffff), 16);
 
 	headers[0] = 0x45;
-	headers.writeUInt16BE(networkLength + fullLength, 2);
+	headers.writeUInt16BE(isLong ? 0 : networkLength + fullLength, 2);
 	headers[8] = 64;
 	headers[9] = protocolUdp;
 	headers.writeUInt32BE(producerAddress, 12);
@@ -341,7 +249,7 @@ function networkBlock({ bytes, fullLength, sourcePort, port, atNs, options }: Ne
 	headers.writeUInt16BE(internetChecksum(headers.subarray(0, ipHeaderLength)), 10);
 	headers.writeUInt16BE(sourcePort, ipHeaderLength);
 	headers.writeUInt16BE(port, ipHeaderLength + 2);
-	headers.writeUInt16BE(udpHeaderLength + fullLength, ipHeaderLength + 4);
+	headers.writeUInt16BE(isLong ? 0 : udpHeaderLength + fullLength, ipHeaderLength + 4);
 
 	return makeBlock(block.enhancedPacket, [head, pad(Buffer.concat([headers, bytes])), ...options.map(makeOption)]);
 }
@@ -458,7 +366,7 @@ function readInterface(body: Buffer, offset: number): void {
 }
 
 /** Nothing for the announcement. */
-function readPacket(body: Buffer, offset: number, interfaces: number): CrashPacket[] {
+function readPacket(body: Buffer, offset: number, interfaces: number): CrashRecord[] {
 	checkLength(body, 20, offset, "a packet's block");
 
 	const captured = body.readUInt32LE(12);
@@ -482,11 +390,11 @@ function readPacket(body: Buffer, offset: number, interfaces: number): CrashPack
 
 	const [header, ...more] = valuesOf(body, 20 + captured + padding(captured, 4), offset, option.recordHeader);
 
-	if (!header || more.length > 0 || header.length < packetRecordLength) {
+	if (!header || more.length > 0) {
 		throw new CrashCaptureError(offset, 'a packet has no record of the ring with it; was the file saved again by another program, or is it no crash capture?');
 	}
 
-	return [packetOf(header, packet.subarray(networkLength), offset)];
+	return [recordFrom(header, packet.subarray(networkLength), offset)];
 }
 
 function checkLength(body: Buffer, least: number, offset: number, what: string): void {

@@ -2,7 +2,7 @@
 
 import { Builder } from 'flatbuffers';
 
-import { PacketRecord, RecordType } from '../../src/generated/layout.js';
+import { DataRecord, PacketRecord, RecordType } from '../../src/generated/layout.js';
 
 /** An RTP packet of audio with this sequence number and as little else as there can be. */
 export function packetRecord(sequenceNumber: number): Buffer {
@@ -18,4 +18,19 @@ export function packetRecord(sequenceNumber: number): Buffer {
 	);
 
 	return Buffer.concat([builder.dataBuffer().bytes().subarray(builder.dataBuffer().capacity() - builder.offset()), bytes]);
+}
+
+/** A data message (a string) of data producer 3. */
+export function messageRecord(text: string): Buffer {
+	const bytes = Buffer.from(text);
+	const builder = new Builder();
+
+	DataRecord.createDataRecord(
+		...([builder, DataRecord.sizeOf() + bytes.length, RecordType.Data, 0, DataRecord.sizeOf()] as const),
+		...([1n, 0n, 0n, 3, 2, 51, bytes.length, bytes.length, 0, 1, -1, -1] as const),
+	);
+
+	const padding = Buffer.alloc((8 - (bytes.length % 8)) % 8);
+
+	return Buffer.concat([builder.dataBuffer().bytes().subarray(builder.dataBuffer().capacity() - builder.offset()), bytes, padding]);
 }

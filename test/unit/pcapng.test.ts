@@ -8,8 +8,9 @@ import { join } from 'node:path';
 import { Builder } from 'flatbuffers';
 import t from 'tap';
 
-import { PacketRecord, RecordType } from '../../src/generated/layout.js';
-import { CrashCaptureError, decodeCrashCapture, encodeCrashCapture, readCrashCapture, recordsOf, writeCrashCapture } from '../../src/pcapng.ts';
+import { CrashCaptureError, recordsOf } from '../../src/crash-records.ts';
+import { DataRecord, PacketRecord, RecordType } from '../../src/generated/layout.js';
+import { decodeCrashCapture, encodeCrashCapture, readCrashCapture, writeCrashCapture } from '../../src/pcapng.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
 const identity = {
@@ -41,6 +42,25 @@ function record(n: number, { type = RecordType.Packet, producer = 1, full, copie
 	const header = builder.dataBuffer().bytes().subarray(builder.dataBuffer().capacity() - builder.offset());
 
 	return Buffer.concat([header, bytes, Buffer.alloc((8 - (bytes.length % 8)) % 8)]);
+}
+
+type MessageFields = { readonly subchannels?: readonly number[]; readonly count?: number; readonly full?: number };
+
+/** A data message as it stands in the ring. */
+function message(bytes: Buffer, { subchannels = [], count = subchannels.length, full = bytes.length }: MessageFields = {}): Buffer {
+	const builder = new Builder();
+	const numbers = Buffer.alloc(Math.ceil((subchannels.length * 2) / 8) * 8);
+	const headerLength = DataRecord.sizeOf() + numbers.length;
+
+	subchannels.forEach((subchannel, index) => numbers.writeUInt16LE(subchannel, 2 * index));
+	DataRecord.createDataRecord(
+		...([builder, headerLength + bytes.length, RecordType.Data, 0, headerLength] as const),
+		...([5n, 1_000_000n, 0n, 3, 9, 51, full, bytes.length, count, 1, -1, -1] as const),
+	);
+
+	const header = builder.dataBuffer().bytes().subarray(builder.dataBuffer().capacity() - builder.offset());
+
+	return Buffer.concat([header, numbers, bytes, Buffer.alloc((8 - (bytes.length % 8)) % 8)]);
 }
 
 function rtp(n: number): Buffer {
@@ -84,10 +104,11 @@ t.test('what was written is read again, byte by byte', async (t) => {
 
 	t.same(read, identity);
 	t.same(recordsOf(packets), capture.records);
-	t.same(
-		packets.map(({ producer, attachment, ssrc, sequenceNumber }) => [producer, attachment, ssrc, sequenceNumber]),
-		[[1, 9, 77, 1], [70_000, 9, 77, 2], [1, 9, 77, 3]],
-	);
+	t.match(packets, [
+		{ type: 'packet', producer: 1, attachment: 9, ssrc: 77, sequenceNumber: 1 },
+		{ type: 'packet', producer: 70_000, attachment: 9, ssrc: 77, sequenceNumber: 2 },
+		{ type: 'packet', producer: 1, attachment: 9, ssrc: 77, sequenceNumber: 3 },
+	]);
 	t.equal(statSync(file).mode & 0o777, 0o600, 'only its owner may read it');
 });
 
@@ -135,6 +156,31 @@ t.test('records that are no packets are left out', async (t) => {
 	t.throws(() => encodeCrashCapture({ ...capture, records: Buffer.concat(others) }, 0n), { message: /no packet among the records/ });
 });
 
+t.test('data messages are kept among the packets, with their subchannels', async (t) => {
+	const records = Buffer.concat([message(Buffer.from('hello'), { subchannels: [1, 2, 40_000] }), record(1), message(Buffer.alloc(0), { full: 12 })]);
+	const { packets } = decodeCrashCapture(encodeCrashCapture({ ...capture, records }, 0n));
+
+	t.same(recordsOf(packets), records);
+	t.match(packets, [{ type: 'message', producer: 3, attachment: 9, ppid: 51, fullLength: 5 }, { type: 'packet', producer: 1 }, { type: 'message', fullLength: 12 }]);
+});
+
+t.test('without RTP nothing is announced', async (t) => {
+	const file = encodeCrashCapture({ ...capture, records: message(Buffer.from('hello')) }, 0n);
+	const packet = file.subarray(blockAt(file, 2));
+
+	t.equal(packet.readUInt16BE(28 + 22), 49_152, 'the only packet, to a port that is not for RTP');
+	t.equal(blockAt(file, 3), file.length);
+});
+
+t.test('a message may be longer than a packet of IPv4', async (t) => {
+	const records = message(Buffer.alloc(100_000, 7));
+	const file = encodeCrashCapture({ ...capture, records }, 0n);
+	const packet = file.subarray(blockAt(file, 2));
+
+	t.same([packet.readUInt32LE(20), packet.readUInt16BE(28 + 2), packet.readUInt16BE(28 + 24)], [28 + 100_000, 0, 0]);
+	t.same(recordsOf(decodeCrashCapture(file).packets), records);
+});
+
 t.test('a packet that was copied in part keeps its length on the wire', async (t) => {
 	const file = encodeCrashCapture({ ...capture, records: record(1, { full: 1200 }) }, 0n);
 	const packet = file.subarray(blockAt(file, 3));
@@ -152,6 +198,8 @@ t.test('records that make no sense are refused, with their place', async (t) => 
 		[record(1, { copied: 30 }), 0, /30 of them the packet's/],
 		[record(1, { full: 3 }), 0, /a packet of 3 bytes cannot have 21/],
 		[record(1, { full: 70_000 }), 0, /a packet of 70000 bytes/],
+		[message(Buffer.alloc(8), { full: 7 }), 0, /a packet of 7 bytes cannot have 8/],
+		[message(Buffer.alloc(8), { count: 1 }), 0, /no room for 1 subchannels/],
 	] as const) {
 		t.throws(() => encodeCrashCapture({ ...capture, records }, 0n), { name: 'CrashCaptureError', offset, message: problem });
 	}

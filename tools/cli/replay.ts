@@ -8,7 +8,8 @@ import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { type ReadCrashCapture, readCrashCapture, recordsOf } from '../../src/pcapng.ts';
+import { recordsOf } from '../../src/crash-records.ts';
+import { type ReadCrashCapture, readCrashCapture } from '../../src/pcapng.ts';
 import { buildNative } from '../build-native.ts';
 import { UsageError, json, readOptions } from './usage.ts';
 

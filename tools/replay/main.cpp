@@ -1,7 +1,7 @@
 // mediasoup-plugin-host-replay: gives the packets of a crash capture to a plugin, in this process and without a worker, and dies as the
 // plugin dies. tools/cli/replay.ts starts it, by itself or under a debugger.
 
-#include "CapturedPackets.hpp"
+#include "CapturedRecords.hpp"
 #include "Progress.hpp"
 #include "Replay.hpp"
 
@@ -11,6 +11,8 @@
 #include <cstdlib>
 #include <exception>
 #include <fstream>
+#include <memory>
+#include <optional>
 #include <sstream>
 #include <string>
 
@@ -85,27 +87,29 @@ std::string ReadConfig(const std::string& file) {
 }
 
 int Run(const Options& options) {
-  const mph::replay::CapturedPackets packets(options.records);
+  const mph::replay::CapturedRecords records(options.records);
   const mph::replay::Progress progress(options.progressFd);
   const mph::host::PluginLibrary library(options.plugin);
-  mph::host::Counters counters;
+  mph::host::PostBudget postBudget;
   mph::host::Wakeup wakeup;
+  mph::host::WorkerCalls calls(wakeup);
 
   {
     mph::host::Instance instance(library,
                                  {.config = ReadConfig(options.config),
                                   .log = [](auto, const std::string& message) { std::fprintf(stderr, "log: %s\n", message.c_str()); },
-                                  .snapshot = [](auto, auto) {},
+                                  .toApp = [](auto, auto) {},
+                                  .takeSnapshot = [](auto) { return std::nullopt; },
                                   .onFatal =
                                       [](const std::string& message) {
                                         std::fprintf(stderr, "\n%s\n", message.c_str());
                                         std::abort();
                                       }},
-                                 counters, wakeup);
+                                 std::make_shared<mph::host::InstanceReport>("replay"), calls, postBudget, wakeup);
 
     progress.Loaded();
 
-    mph::replay::Replay replay(instance, options.router, packets, progress);
+    mph::replay::Replay replay(instance, calls, options.router, records, progress);
 
     if (options.batch) {
       replay.AtOnce();
