@@ -1,4 +1,4 @@
-// What the app asks of the host, and what dispatchers report to it: the half of Host that knows the protocol. All of it: [main].
+// What the app asks of the host, apart from its messages to plugins (HostMessages.cpp). All of it: [main].
 
 #include "Error.hpp"
 #include "Host.hpp"
@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <system_error>
-#include <tuple>
 #include <utility>
 
 namespace mph::host {
@@ -232,68 +231,6 @@ void Host::StoreSnapshot(uint32_t request, const Mph::Control::StoreSnapshot& me
   }
 }
 
-void Host::SendStats(uint32_t request) {
-  flatbuffers::FlatBufferBuilder builder;
-  std::vector<flatbuffers::Offset<Mph::Control::InstanceStats>> instances;
-
-  for (const auto& worker : workers_) {
-    for (const auto& report : worker.dispatcher->Reports()) {
-      instances.push_back(MakeStats(builder, worker, *report));
-    }
-  }
-  app_.Post(MakeFrame(builder, request, Mph::Control::CreateHostStats(builder, builder.CreateVector(instances))));
-}
-
-flatbuffers::Offset<Mph::Control::InstanceStats> Host::MakeStats(flatbuffers::FlatBufferBuilder& builder, const Worker& worker,
-                                                                 const InstanceReport& report) {
-  const auto& stats = worker.dispatcher->Stats();
-  const auto& tallies = report.tallies;
-  const auto placed = worker.dispatcher->Placed().Read();
-  auto values = report.counters.Read();
-
-  // Names of the host's own: a plugin's have no dot by custom.
-  values.emplace_back("host.skipped", stats.skipped.Read());
-  values.emplace_back("host.invalidVerdicts", tallies.invalidVerdicts.Read());
-  values.emplace_back("host.lateForNobody", tallies.lateForNobody.Read());
-  values.emplace_back("host.verdictRingFull", stats.verdictRingFull.Read());
-
-  std::vector<flatbuffers::Offset<Mph::Control::Counter>> counters;
-
-  for (const auto& [name, value] : values) {
-    counters.push_back(Mph::Control::CreateCounter(builder, builder.CreateString(name), value));
-  }
-
-  const auto countersOffset = builder.CreateVector(counters);
-  const auto reason = builder.CreateString(placed.reason);
-  const auto pluginId = builder.CreateString(report.pluginId);
-  Mph::Control::InstanceStatsBuilder table(builder);
-
-  table.add_workerPid(worker.pid);
-  table.add_shard(worker.dispatcher->Shard());
-  table.add_packets(tallies.packets.Read());
-  table.add_messages(tallies.messages.Read());
-  // Relaxed, all: nothing is read on their account.
-  table.add_injections(report.injections.load(std::memory_order_relaxed));
-  table.add_requests(report.requests.load(std::memory_order_relaxed));
-  table.add_posts(report.posts.load(std::memory_order_relaxed));
-  table.add_batches(tallies.batches.Read());
-  table.add_verdicts(tallies.verdicts.Read());
-  table.add_events(tallies.events.Read());
-  table.add_doorbellsRung(stats.doorbellsRung.Read());
-  table.add_counters(countersOffset);
-  table.add_placement(!placed.isPlaced                ? Placement::None
-                      : placed.place == Place::Shared ? Placement::Shared
-                                                      : Placement::Isolated);
-  table.add_placementReason(reason);
-  table.add_placementMoves(placed.moves);
-  table.add_cpu(placed.cpu);
-  table.add_sleeps(stats.sleeps.Read());
-  table.add_spins(stats.spins.Read());
-  table.add_pluginId(pluginId);
-
-  return table.Finish();
-}
-
 Host::Worker& Host::StartWorker(uint32_t request, uint32_t workerPid) {
   Dispatcher::Listener& listener = *this;
 
@@ -340,107 +277,6 @@ void Host::Await(Plugin& plugin, const Dispatcher& dispatcher) { plugin.awaited.
 void Host::Forget(const std::string& pluginId) {
   snapshots_.Forget(pluginId);
   std::erase_if(plugins_, [&](const auto& plugin) { return plugin.settings.id == pluginId; });
-}
-
-void Host::CreatedReport(const Dispatcher& dispatcher, const std::string& pluginId) {
-  auto* const plugin = FindPlugin(pluginId);
-
-  // Instances of further workers are announced by their connection.
-  if (plugin == nullptr || plugin->isUnloading) {
-    return;
-  }
-  plugin->wasCreated = true;
-  std::erase(plugin->awaited, &dispatcher);
-  FinishLoad(*plugin);
-}
-
-// What cannot run for one worker runs for none; another try may have a better config.
-void Host::FailedReport(const std::string& pluginId, const Error& error) {
-  auto* const plugin = FindPlugin(pluginId);
-
-  if (plugin == nullptr) {
-    return;
-  }
-  for (const auto& worker : workers_) {
-    worker.dispatcher->Unload(pluginId);
-  }
-  if (plugin->request != 0) {
-    Fail(plugin->request, error.Code(), error.what());
-  }
-  Forget(pluginId);
-}
-
-void Host::GoneReport(const Dispatcher& dispatcher, const std::string& pluginId) {
-  if (auto* const plugin = FindPlugin(pluginId); plugin != nullptr && plugin->isUnloading) {
-    std::erase(plugin->awaited, &dispatcher);
-    FinishUnload(*plugin);
-  }
-}
-
-void Host::ConnectedReport(Dispatcher& dispatcher) {
-  auto* const worker = Find(dispatcher);
-
-  // Told to disconnect in the meantime: the request is that one.
-  if (worker == nullptr || worker->isStopping) {
-    return;
-  }
-
-  flatbuffers::FlatBufferBuilder builder;
-
-  app_.Post(MakeFrame(builder, std::exchange(worker->request, 0), Mph::Control::CreateWorkerConnected(builder, worker->pid)));
-}
-
-void Host::EndedReport(Dispatcher& dispatcher, const Dispatcher::End& end) {
-  auto* const worker = Find(dispatcher);
-
-  if (worker == nullptr) {
-    return;
-  }
-
-  const auto [pid, request, isStopping] = std::tuple(worker->pid, worker->request, worker->isStopping);
-
-  if (end.stage == Dispatcher::Stage::Serving) {
-    // One that came after the start is of no use to anyone.
-    snapshots_.Forget(pid);
-  }
-
-  const auto ended = std::move(worker->dispatcher);
-
-  workers_.erase(workers_.begin() + (worker - workers_.data()));
-  EndedForPlugins(*ended, end);
-
-  if (isStopping) {
-    if (request != 0) {
-      app_.Post(MakeFrame<Mph::Control::Ok>(request));
-    }
-  } else if (request != 0) {
-    Fail(request, end.code, end.message);
-  } else if (pid != 0) {
-    flatbuffers::FlatBufferBuilder builder;
-
-    app_.Post(MakeFrame(builder, 0, Mph::Control::CreateWorkerLost(builder, pid, builder.CreateString(end.message))));
-  }
-}
-
-void Host::EndedForPlugins(const Dispatcher& dispatcher, const Dispatcher::End& end) {
-  std::vector<std::string> ids;
-
-  for (auto& plugin : plugins_) {
-    if (std::erase(plugin.awaited, &dispatcher) > 0) {
-      ids.push_back(plugin.settings.id);
-    }
-  }
-  for (const auto& id : ids) {
-    auto& plugin = *FindPlugin(id);
-
-    if (plugin.isUnloading) {
-      FinishUnload(plugin);
-    } else if (end.stage == Dispatcher::Stage::Creating && end.pluginId == id) {
-      FailedReport(id, Error(end.code, end.message));
-    } else {
-      FinishLoad(plugin);
-    }
-  }
 }
 
 }  // namespace mph::host

@@ -2,12 +2,9 @@
 
 #include "Clock.hpp"
 #include "Error.hpp"
-#include "InHand.hpp"
 #include "Messages.hpp"
 #include "RingCalls.hpp"
 
-#include <algorithm>
-#include <bit>
 #include <limits>
 #include <mph/shm/AtomicAt.hpp>
 #include <string>
@@ -35,7 +32,8 @@ ServedRing::ServedRing(const Mph::Control::RingOffer& offer, shm::UniqueFd packe
       plugins_(serving.instances, router, ToString(offer.routerId()), serving.workerPid),
       runs_(serving.instances),
       outbox_(writer_),
-      ring_{router, runs_, pending_, outbox_} {
+      ring_{router, runs_, pending_, outbox_},
+      decisions_(ring_, serving.resumed, nowServing_) {
   // The mapping does not need it, and a host of many routers would run out.
   packetSegment_.CloseFd();
 }
@@ -46,25 +44,7 @@ void ServedRing::AddInstance(Instance& instance) {
 }
 
 void ServedRing::RemoveInstance(const Instance& instance) {
-  std::vector<uint64_t> owed;
-
-  pending_.EraseIf([&](const RecordInHand& record) {
-    if (runs_.MemberOf(record) == &instance) {
-      owed.push_back(record.ticket);
-    }
-
-    return false;
-  });
-  for (auto i = lateAt_; i < late_.size(); ++i) {
-    if (late_[i].instance == &instance) {
-      late_[i].instance = nullptr;
-    }
-  }
-  runs_.Remove(instance);
-  for (const auto ticket : owed) {
-    GoOn(pending_.Take(ticket));
-  }
-  WalkResumed();
+  decisions_.Remove(instance);
   plugins_.Remove(instance, MonotonicNs());
 }
 
@@ -114,7 +94,7 @@ bool ServedRing::TryFinishStop(uint64_t nowNs) {
   Publish();
   // What has found no room stays in the packet ring, for whoever reads on there.
   outbox_.Clear();
-  ForgetLate();
+  decisions_.Forget();
   phase_ = Phase::Warm;
 
   return true;
@@ -125,7 +105,7 @@ ServedRing::ServeResult ServedRing::Serve() {
     return ServeResult::Idle;
   }
   // What is left of the last batch comes first: it stays in the ring until it is answered.
-  if (!FollowLate() || !FinishBatch()) {
+  if (!decisions_.Follow() || !FinishBatch()) {
     return ServeResult::Stalled;
   }
   if (!HasMoreToRead()) {
@@ -143,7 +123,7 @@ ServedRing::ServeResult ServedRing::Serve() {
     return ServeResult::Stalled;
   }
 
-  return lateAt_ < late_.size() ? ServeResult::More : result;
+  return !decisions_.IsEmpty() ? ServeResult::More : result;
 }
 
 // Up to a batch of records of one kind; events in front of its first one are delivered, one behind it ends the batch. What a host has died of
@@ -288,10 +268,10 @@ void ServedRing::DeliverEvent(const shm::RingConsumer::RecordView& view) {
 
   const auto& event = *flatbuffers::GetRoot<Mph::Control::Event>(table);
 
-  SetNowServing(view.position + 1);
+  nowServing_.Begin(view.position);
   runs_.Deliver(event);
   plugins_.Deliver(event, record.atNs());
-  SetNowServing(0);
+  nowServing_.End();
 }
 
 void ServedRing::DeliverResult(const shm::RingConsumer::RecordView& view) {
@@ -300,149 +280,24 @@ void ServedRing::DeliverResult(const shm::RingConsumer::RecordView& view) {
   if (!shm::CopyRecord(view, record)) {
     return;
   }
-  SetNowServing(view.position + 1);
+  nowServing_.Begin(view.position);
   serving_.instances.ForEach([&](Instance& instance) { instance.OnAnswer(router_, record.call(), ToResult(record.code()), nullptr); });
-  SetNowServing(0);
+  nowServing_.End();
 }
 
 // What plugins say about these packets by a function is followed at once, while the packets are still in the ring.
 void ServedRing::HandToPlugins() {
   serving_.stats.records.Add(serving_.batch.Count());
-  Walk(serving_.batch);
+  decisions_.Walk(serving_.batch);
   for (size_t turn = 0; turn < Run::MaxMembers && serving_.sortLateVerdicts(); ++turn) {
-    if (!FollowLate()) {
+    if (!decisions_.Follow()) {
       break;
     }
   }
   serving_.batch.KeepPended(ring_);
 }
 
-void ServedRing::Walk(RecordBatch& batch) {
-  SetNowServing(batch.FirstPosition() + 1);
-  batch.Walk(ring_, MonotonicNs());
-  SetNowServing(0);
-}
-
-void ServedRing::Deliver(LateVerdict&& late) { late_.push_back(std::move(late)); }
-
-// False: some of it waits for room in the verdict ring.
-bool ServedRing::FollowLate() {
-  for (;;) {
-    if (!outbox_.Flush()) {
-      return false;
-    }
-    if (lateAt_ == late_.size()) {
-      break;
-    }
-    while (lateAt_ < late_.size() && outbox_.IsEmpty()) {
-      Follow(late_[lateAt_++]);
-    }
-    WalkResumed();
-  }
-  late_.clear();
-  lateAt_ = 0;
-
-  return true;
-}
-
-void ServedRing::Follow(LateVerdict& late) {
-  using Mph::Layout::Verdict;
-
-  // Its plugin is gone.
-  if (late.instance == nullptr) {
-    return;
-  }
-
-  auto& tallies = late.instance->Tallies();
-
-  if (late.kind == LateVerdict::Kind::Bypass) {
-    if (runs_.IsOf(late.attachment, *late.instance)) {
-      outbox_.Bypass(late.attachment, late.producer, late.ssrc, static_cast<Mph::Layout::BypassUnit>(late.unit), late.amount);
-    } else {
-      tallies.lateForNobody.Add(1);
-    }
-
-    return;
-  }
-
-  auto* const waiting = pending_.Find(late.ticket);
-
-  if (waiting == nullptr || runs_.MemberOf(*waiting) != late.instance) {
-    tallies.lateForNobody.Add(1);
-
-    return;
-  }
-  if (late.kind == LateVerdict::Kind::Extend) {
-    outbox_.Extend(late.ticket, late.amount);
-    if (waiting->deadlineNs != 0) {
-      waiting->deadlineNs = std::max(waiting->deadlineNs, MonotonicNs() + uint64_t{late.amount} * 1000);
-    }
-
-    return;
-  }
-
-  auto record = pending_.Take(late.ticket);
-  const auto member = static_cast<uint8_t>(std::countr_zero(record.left));
-
-  tallies.verdicts.Add(1);
-  if (late.kind == LateVerdict::Kind::Replace) {
-    record.verdict = Verdict::Replace;
-    record.decider = member;
-    record.replacement = std::move(late.replacement);
-    record.isRewritten = false;
-  } else if (late.verdict == MPH_BYPASS) {
-    outbox_.Bypass(runs_.Find(record.run).members[member].attachment, record.producer, record.ssrc, Mph::Layout::BypassUnit::Forever, 0);
-  } else if (late.verdict == MPH_DROP || late.verdict == MPH_TAKE) {
-    record.verdict = late.verdict == MPH_DROP ? Verdict::Drop : Verdict::Take;
-    record.decider = member;
-    outbox_.Decide(record);
-
-    return;
-  }
-  GoOn(std::move(record));
-}
-
-// To the next member that has a plugin, or into the verdict ring.
-void ServedRing::GoOn(RecordInHand&& record) {
-  record.left = static_cast<uint16_t>(record.left & (record.left - 1U));
-  if ((record.left & runs_.Find(record.run).Callable(record.kind)) == 0) {
-    outbox_.Decide(record);
-
-    return;
-  }
-  if (record.verdict == Mph::Layout::Verdict::Replace && !record.isRewritten) {
-    record.Rewrite();
-  }
-
-  auto& batch = serving_.resumed[static_cast<size_t>(record.kind)];
-
-  if (batch.IsFull()) {
-    WalkResumed();
-  }
-  batch.Next() = std::move(record);
-  batch.Add(ring_);
-}
-
-void ServedRing::WalkResumed() {
-  for (auto& batch : serving_.resumed) {
-    if (!batch.IsEmpty()) {
-      Walk(batch);
-      batch.KeepPended(ring_);
-    }
-  }
-}
-
-// Whoever serves the ring next answers for its packets.
-void ServedRing::ForgetLate() {
-  for (; lateAt_ < late_.size(); ++lateAt_) {
-    if (auto* const instance = late_[lateAt_].instance) {
-      instance->Tallies().lateForNobody.Add(1);
-    }
-  }
-  late_.clear();
-  lateAt_ = 0;
-  pending_.Clear();
-}
+void ServedRing::Deliver(LateVerdict&& late) { decisions_.Add(std::move(late)); }
 
 // True when nothing of the batch is left: its verdicts are published, then its bytes given back.
 bool ServedRing::FinishBatch() {
@@ -468,7 +323,7 @@ void ServedRing::Close() {
   if (!IsWarm()) {
     oldestLiveTicket_ = std::numeric_limits<uint64_t>::max();
     outbox_.Clear();
-    ForgetLate();
+    decisions_.Forget();
     phase_ = Phase::Serving;
 
     // A worker that goes on publishing must not keep this host here. Relaxed: see Start().
@@ -478,20 +333,10 @@ void ServedRing::Close() {
       // The worker does not read them any more.
       outbox_.Clear();
     }
-    ForgetLate();
+    decisions_.Forget();
     phase_ = Phase::Warm;
   }
   plugins_.Close(MonotonicNs());
-}
-
-// What the worker finds here after this process has died was in the plugin's hands.
-void ServedRing::SetNowServing([[maybe_unused]] uint64_t value) {
-#ifndef MPH_SABOTAGE_NO_NOW_SERVING
-  // N1: what was answered and released before is visible to whoever sees the value. Read by the worker after the host's death, or when it
-  // looks for progress.
-  nowServing_->store(value, std::memory_order_release);
-  InHand::nowServing = value != 0 ? nowServing_ : nullptr;
-#endif
 }
 
 }  // namespace mph::host

@@ -8,7 +8,9 @@
 #pragma once
 
 #include "Instances.hpp"
+#include "LateDecisions.hpp"
 #include "LateVerdicts.hpp"
+#include "NowServing.hpp"
 #include "PendingRecords.hpp"
 #include "RecordBatch.hpp"
 #include "RouterPlugins.hpp"
@@ -18,14 +20,12 @@
 #include "VerdictWriter.hpp"
 #include "mph/fbs/control.h"
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <mph/shm/RingConsumer.hpp>
 #include <mph/shm/Segment.hpp>
-#include <vector>
 
 namespace mph::host {
 
@@ -40,13 +40,12 @@ struct Serving {
   std::function<bool()> sortLateVerdicts;
   // Only one ring at a time has something in hand: what was just read, and what was pending, by kind.
   RecordBatch batch;
-  std::array<RecordBatch, RecordKinds> resumed;
+  LateDecisions::Batches resumed;
 };
 
 // [instance thread]
 class ServedRing {
  public:
-
   enum class ServeResult : uint8_t {
     // All that was published is read and answered.
     Idle,
@@ -127,14 +126,7 @@ class ServedRing {
   void DeliverEvent(const shm::RingConsumer::RecordView& view);
   void DeliverResult(const shm::RingConsumer::RecordView& view);
   void HandToPlugins();
-  bool FollowLate();
-  void Follow(LateVerdict& late);
-  void GoOn(RecordInHand&& record);
-  void WalkResumed();
-  void ForgetLate();
-  void Walk(RecordBatch& batch);
   bool FinishBatch();
-  void SetNowServing(uint64_t value);
 
   const uint32_t number_;
   const uint32_t router_;
@@ -145,7 +137,7 @@ class ServedRing {
   shm::RingConsumer packetRing_;
   VerdictWriter writer_;
   std::atomic<uint64_t>* const packetConsumerCursor_;
-  std::atomic<uint64_t>* const nowServing_;
+  NowServing nowServing_;
 
   Phase phase_{Phase::Warm};
   uint64_t oldestLiveTicket_{0};
@@ -159,10 +151,7 @@ class ServedRing {
   PendingRecords pending_;
   VerdictOutbox outbox_;
   RecordBatch::Ring ring_;
-
-  // What plugins have said, from lateAt_ on not followed yet.
-  std::vector<LateVerdict> late_;
-  size_t lateAt_{0};
+  LateDecisions decisions_;
 };
 
 }  // namespace mph::host

@@ -77,6 +77,9 @@ class WorkerConnection : private RingCalls::Rings {
   void Close();
 
  private:
+  // A worker that does not read for as long is as good as gone.
+  static constexpr int SendTimeoutMs = 1000;
+
   void Follow(Frame frame);
   void OnRingOffer(const Mph::Control::RingOffer& offer, std::vector<shm::UniqueFd> fds);
   std::unique_ptr<ServedRing> AcceptOffer(const Mph::Control::RingOffer& offer, std::vector<shm::UniqueFd> fds);

@@ -188,11 +188,12 @@ class HostUnderTest {
     return Ask([&](auto& builder) { return Mph::Control::CreateDisconnectWorker(builder, workerPid); });
   }
 
-  // Is answered by Ok.
-  Frame StoreSnapshot(uint32_t workerPid, const std::string& text) {
+  // Is answered by Ok. `id`: of one of a group.
+  Frame StoreSnapshot(uint32_t workerPid, const std::string& text, const std::string& id = "") {
     return Ask([&](auto& builder) {
-      return Mph::Control::CreateStoreSnapshot(builder, workerPid, 0,
-                                               builder.CreateVector(reinterpret_cast<const uint8_t*>(text.data()), text.size()));
+      const auto bytes = builder.CreateVector(reinterpret_cast<const uint8_t*>(text.data()), text.size());
+
+      return Mph::Control::CreateStoreSnapshot(builder, workerPid, 0, bytes, id.empty() ? 0 : builder.CreateString(id));
     });
   }
 

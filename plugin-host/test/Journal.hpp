@@ -16,7 +16,7 @@ namespace mph::test {
 // A file that the plugin `journal` writes.
 class Journal {
  public:
-  Journal() : path_("/tmp/mph-test-journal-" + std::to_string(getpid())) { std::remove(path_.c_str()); }
+  Journal() : path_("/tmp/mph-test-journal-" + std::to_string(getpid()) + "-" + std::to_string(++count_)) { std::remove(path_.c_str()); }
   ~Journal() { std::remove(path_.c_str()); }
 
   Journal(const Journal&) = delete;
@@ -40,6 +40,7 @@ class Journal {
   }
 
  private:
+  static inline int count_ = 0;
   const std::string path_;
 };
 
