@@ -48,6 +48,7 @@ export const pluginCounters = {
 	injectLimited: 'refused ones: more per second than `limits` allows',
 	injectRepeated: 'passed over, because a host that died had injected them already',
 	keyFrameRequests: 'key frames that the plugin asked for',
+	resultsLost: 'results of calls that waited for room in the packet ring until there were too many',
 } as const satisfies Meanings<PluginStats>;
 
 /** By instance, as its host counts. */

@@ -105,7 +105,8 @@ void Host::OnInstanceCreated(Dispatcher& dispatcher, const std::string& pluginId
 }
 
 void Host::OnInstanceFailed(Dispatcher&, const std::string& pluginId, const Error& error) {
-  Report([this, pluginId, error] { FailedReport(pluginId, error); });
+  // Copies of an exception share their text between threads.
+  Report([this, pluginId, code = error.Code(), message = std::string(error.what())] { FailedReport(pluginId, Error(code, message)); });
 }
 
 void Host::OnInstanceGone(Dispatcher& dispatcher, const std::string& pluginId) {

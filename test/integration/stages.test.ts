@@ -297,13 +297,16 @@ t.test('without a host onAbsent says whether what would be diverted is routed', 
 
 	await call.send(1);
 	await counted(attachment, { diverted: 1 } as Partial<AttachmentStats>);
-	process.kill(plugin.hostPid!, 'SIGKILL');
-	await until('the host is gone', () => plugin.hostPid === undefined);
 
 	let number = 1;
 
+	// The next host may be there before the first packet.
 	await until('a packet is routed', async () => {
-		await call.send(++number);
+		if (plugin.hostPid !== undefined) {
+			process.kill(plugin.hostPid, 'SIGKILL');
+		}
+		await call.sendRange(number + 1, number + 50);
+		number += 50;
 
 		return call.received.length > 0;
 	});
