@@ -94,7 +94,7 @@ export type WorkerStats = {
 	readonly tapped: number;
 	/** Exceptions while verdicts were applied; their packets were freed. */
 	readonly applyErrors: number;
-	/** Copies of packets that were dropped before, dropped at the end of the chain whatever it said. */
+	/** Dropped at the end of the chain whatever it said: copies of packets that were dropped before, and what comes too late for a number in a stream that is renumbered. */
 	readonly repeatDropped: number;
 };
 

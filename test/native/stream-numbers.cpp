@@ -44,6 +44,10 @@ static void testBeginnings() {
   StreamNumbers taken(std::nullopt);
   tap::ok(taken.Remove(500) == std::nullopt && taken.Pass(501) == 500, "a stream may begin with a packet that is taken");
 
+  StreamNumbers swapped(std::nullopt);
+  tap::ok(swapped.Remove(501) == std::nullopt && swapped.Pass(500) == 500 && swapped.Pass(502) == 501, "one in front of it that comes late has its own number");
+  tap::ok(swapped.Pass(500) == std::nullopt, "once");
+
   StreamNumbers untouched(std::nullopt);
   tap::ok(untouched.Pass(500) == 500 && untouched.Pass(501) == 501, "and with one that keeps its number");
 }

@@ -6,7 +6,7 @@
 import * as mediasoup from 'mediasoup';
 import type { types } from 'mediasoup';
 
-import type { Attachment, AttachmentStats, Plugin } from '../../src/index.ts';
+import type { Attachment, AttachmentStats, Plugin, PluginHost } from '../../src/index.ts';
 import { createPluginHost } from '../../src/index.ts';
 import { fixturePlugin } from '../helpers/binaries.ts';
 import { mediaCodecs } from '../helpers/call.ts';
@@ -41,7 +41,7 @@ export async function runPropertyTest(packets: number, seed: number, complain: (
 		let sent = 0;
 
 		for (let round = 0; sent < packets; round++) {
-			sent += await playRound(worker, plugins, random(seed * 1000 + round), Math.min(packetsPerRound, packets - sent), round % 2 === 1, violated);
+			sent += await playRound(worker, pluginHost, plugins, random(seed * 1000 + round), Math.min(packetsPerRound, packets - sent), round % 2 === 1, violated);
 		}
 
 		return { packets: sent, violations };
@@ -53,6 +53,7 @@ export async function runPropertyTest(packets: number, seed: number, complain: (
 
 async function playRound(
 	worker: types.Worker,
+	pluginHost: PluginHost,
 	plugins: readonly Plugin[],
 	pick: (below: number) => number,
 	packets: number,
@@ -107,6 +108,7 @@ async function playRound(
 	const stats = await Promise.all(attachments.map((each) => each.getStats()));
 
 	await check(stats, sent, streams, closed, violated);
+	await checkBehindChain(pluginHost, violated);
 	for (const stream of streams) {
 		stream.close();
 	}
@@ -163,6 +165,15 @@ async function check(
 			for (const text of violations) {
 				violated(`producer ${id}, receiver ${end}: ${text}`);
 			}
+		}
+	}
+}
+
+/** Nothing is sent twice, so nothing that passed the chain is a repetition, whatever became of its stream's numbers. */
+async function checkBehindChain(pluginHost: PluginHost, violated: (text: string) => void): Promise<void> {
+	for (const { repeatDropped, applyErrors } of (await pluginHost.getStats()).workers) {
+		if (repeatDropped !== 0 || applyErrors !== 0) {
+			violated(`behind the chain ${repeatDropped} packets were dropped as repeated, and ${applyErrors} lost in errors, so far`);
 		}
 	}
 }

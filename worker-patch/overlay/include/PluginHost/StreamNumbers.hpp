@@ -122,12 +122,14 @@ namespace PluginHost
 			const uint16_t before = in - 1;
 			const uint16_t out    = this->used ? this->highestIn + this->offset : before;
 
+			// What comes late in front of the first one has its own number, unless something went out before it.
+			this->places.fill(Place{ .gone = this->used });
+
 			this->started   = true;
 			this->used      = true;
 			this->highestIn = before;
 			this->offset    = out - before;
 			this->tooLate.reset();
-			this->places.fill(Place{ .gone = true });
 		}
 
 		/**
