@@ -347,3 +347,5 @@ t.test('key frames only: all packets of one, and no other', async () => {
 	await counted(attachment, { observed: 2, notSelected: 2 } as Partial<AttachmentStats>);
 	sender.close();
 });
+
+t.end();
