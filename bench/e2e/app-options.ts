@@ -16,8 +16,9 @@ export type AppOptions = {
 	readonly ssrc: number;
 	/** Default: the patched one. */
 	readonly workerBin?: string;
-	/** Each has a host of its own. Default 1. */
+	/** Each has a host of its own, unless they are a group. Default 1. */
 	readonly plugins?: number;
+	readonly group?: boolean;
 	/** Of each plugin to the one router: stages that every packet passes. Default 1. */
 	readonly attachments?: number;
 	readonly pluginFile?: string;

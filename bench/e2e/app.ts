@@ -90,6 +90,7 @@ async function openChain(host: PluginHost): Promise<void> {
 		file: options.pluginFile ?? buildAcceptPlugin(),
 		config: options.pluginConfig ?? {},
 		...(options.placement && { placement: options.placement }),
+		...(options.group && { group: 'chain' }),
 	};
 
 	if (rings) {

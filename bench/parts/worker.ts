@@ -2,14 +2,15 @@
 // what they are about: worker/…, growth/…, host/….
 
 import type { Context, Part, Row } from '../lib/row.ts';
-import { measurePlugins, measureRouters } from '../worker/growth.ts';
+import { measureGroups, measurePlugins, measureRouters } from '../worker/growth.ts';
 import { measureHostMemory, measureHostStart } from '../worker/host.ts';
 import { measureInstructions } from '../worker/instructions.ts';
 import { measureSystemCalls } from '../worker/system-calls.ts';
 
 /** Of the part's budget, for what is repeated as often as there is time for; the others take some fifty seconds. */
 const routersShare = 0.35;
-const pluginsShare = 0.2;
+const pluginsShare = 0.15;
+const groupsShare = 0.1;
 
 export const part: Part = {
 	name: 'worker',
@@ -25,6 +26,8 @@ export const part: Part = {
 		rows.push(...(await measureRouters({ ...context, budgetMs: context.budgetMs * routersShare })));
 		step('plugins in a chain');
 		rows.push(...(await measurePlugins({ ...context, budgetMs: context.budgetMs * pluginsShare })));
+		step('plugins in a group');
+		rows.push(...(await measureGroups({ ...context, budgetMs: context.budgetMs * groupsShare })));
 		step('native hosts');
 		rows.push(...(await measureHostStart(context)), ...(await measureHostMemory()));
 

@@ -10,7 +10,9 @@ import { type Context, type Row, withNote, withRatio } from '../lib/row.ts';
 
 const idleRouters = [1, 10, 100, 1000] as const;
 const plugins = [0, 1, 2, 4, 8] as const;
+const groups = [1, 2, 4, 8] as const;
 const packetsPerSecond = 5_000;
+const groupPacketsPerSecond = 20_000;
 
 /** p50 and p99 are hold times. */
 export async function measureRouters(context: Context): Promise<Row[]> {
@@ -85,12 +87,49 @@ export async function measurePlugins(context: Context): Promise<Row[]> {
 			withNote(
 				row,
 				row === last
-					? `${shortly(each)} us per further plugin, each in a host of its own (there are no groups yet); without any p50 ${shortly(none!.p50!)} us; 1,000 packets/s`
+					? `${shortly(each)} us per further plugin, each in a host of its own; without any p50 ${shortly(none!.p50!)} us; 1,000 packets/s`
 					: undefined,
 			),
 		);
 	} finally {
 		await lane.close();
+	}
+}
+
+/** Plugins of one group: one record, one round trip. p50 and p99 are hold times, the value is what each further plugin adds to their mean. */
+export async function measureGroups(context: Context): Promise<Row[]> {
+	const lanes = await openLanes(
+		Object.fromEntries(groups.map((count) => [`growth/group/${count}`, { mode: 'filter', placement: 'isolated', plugins: count, group: true } as const])),
+	);
+
+	try {
+		const seconds = context.quick ? 0.3 : 1;
+		const repetitions = repetitionsFor(context, groups.length, seconds, 7);
+		const ofOne: HoldRun[] = [];
+		const candidates = Object.entries(lanes).map(
+			([name, lane], index): Candidate => ({
+				name,
+				unit: 'us',
+				async measure() {
+					const run = await runHeld(lane, { packetsPerSecond: groupPacketsPerSecond, seconds });
+
+					if (index === 0) {
+						ofOne.push(run);
+					}
+
+					const further = index === 0 ? 0 : (run.hold.mean - ofOne.at(-1)!.hold.mean) / (groups[index]! - 1);
+
+					return { p50: run.hold.p50, p99: run.hold.p99, value: further, lost: run.lost, cpu: run.cpu };
+				},
+			}),
+		);
+		const rows = await interleave(candidates, repetitions);
+
+		return rows.map((row, index) =>
+			index === 0 ? row : withNote(withRatio(row, rows[0]!), `hold time at ${groupPacketsPerSecond} packets/s; ${shortly(row.value!)} us per further plugin of the group`),
+		);
+	} finally {
+		await closeLanes(lanes);
 	}
 }
 
