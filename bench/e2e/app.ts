@@ -47,7 +47,7 @@ process.send!({
 	port,
 	nodePid: process.pid,
 	workerPid: worker.pid,
-	hostPids: chain.map(({ plugin }) => plugin.hostPid!),
+	hostPids: [...new Set(chain.map(({ plugin }) => plugin.hostPid!))],
 } satisfies AppReport);
 
 async function openPath(): Promise<number> {
