@@ -72,6 +72,7 @@ install_debian_packages() {
 		want 'for calls from a real browser' chromium
 		want 'for the example plugins that decode audio' libopus-dev
 		want 'to read what the recorder has written' tshark
+		want 'for the controller in Python' python3-flatbuffers
 		# One that is there by rustup will do.
 		command -v rustc >/dev/null || want 'for the example plugin in Rust' rustc
 	fi
