@@ -27,6 +27,8 @@ export type AppOptions = {
 	/** Routers beside the busy one, the plugin attached to each. Default 0. */
 	readonly idleRouters?: number;
 	readonly rings?: { readonly packetRingSize: number; readonly verdictRingSize: number };
+	/** A second stream of ten packets a second beside the measured one, whose verdicts come so much later. */
+	readonly pendingMs?: number;
 	/** Whether anybody gets the packets. Default true. */
 	readonly consumer?: boolean;
 	/** A packet that waits longer is no part of a latency; under valgrind everything takes long. Default 1,000. */

@@ -1,6 +1,8 @@
 // An app of the benchmark: a process of its own, so that its CPU time is its own. It opens one way through a worker, from a port to the
 // probe's, says where, and follows commands until its channel closes.
 
+import { createSocket } from 'node:dgram';
+
 import * as mediasoup from 'mediasoup';
 import type { types } from 'mediasoup';
 
@@ -36,6 +38,10 @@ if (pluginHost && (options.mode === 'observe' || options.mode === 'filter')) {
 }
 
 const port = await openPath();
+
+if (options.pendingMs) {
+	await openPendingStream();
+}
 
 process.on('message', ({ id, command }: { id: number; command: AppCommand }) => {
 	void follow(command).then(
@@ -84,11 +90,34 @@ async function throughJavaScript(producer: types.Producer): Promise<types.Produc
 	return accepted;
 }
 
+/** Of the same router, host and plugin. */
+async function openPendingStream(): Promise<void> {
+	const ssrc = options.ssrc + 1_000_000;
+	const ingress = await router.createPlainTransport({ listenInfo, rtcpMux: true, comedia: true });
+
+	await ingress.produce({
+		kind: 'video',
+		rtpParameters: { codecs: [{ mimeType: 'video/VP8', clockRate: 90000, payloadType: 101 }], encodings: [{ ssrc }] },
+	});
+
+	const socket = createSocket('udp4');
+	const packet = Buffer.alloc(200);
+	let number = 0;
+
+	packet.writeUInt16BE(0x8065, 0);
+	packet.writeUInt32BE(ssrc, 8);
+	setInterval(() => {
+		packet.writeUInt16BE(++number & 0xffff, 2);
+		packet.writeUInt32BE(number * 9000, 4);
+		socket.send(packet, ingress.tuple.localPort, '127.0.0.1');
+	}, 100);
+}
+
 async function openChain(host: PluginHost): Promise<void> {
 	const { plugins = 1, idleRouters = 0, rings } = options;
 	const pluginOptions = {
 		file: options.pluginFile ?? buildAcceptPlugin(),
-		config: options.pluginConfig ?? {},
+		config: options.pendingMs ? { pendingMs: options.pendingMs } : (options.pluginConfig ?? {}),
 		...(options.placement && { placement: options.placement }),
 		...(options.group && { group: 'chain' }),
 	};
@@ -99,8 +128,8 @@ async function openChain(host: PluginHost): Promise<void> {
 	for (let index = 0; index < plugins; index++) {
 		const plugin = await host.createPlugin(pluginOptions);
 
-		// It selects nothing and keeps the rings when the other attachments are renewed.
-		await plugin.attach({ router, kinds: ['video'] });
+		// It selects nothing, or what is pending, and keeps the rings when the other attachments are renewed.
+		await plugin.attach({ router, kinds: ['video'], ...(options.pendingMs && { mode: 'filter', deadlineMs: 10_000, wholeFrames: false }) });
 		chain.push({ plugin, attachments: [] });
 		await attach(index);
 	}
@@ -115,6 +144,7 @@ async function attach(index: number): Promise<void> {
 	const { plugin, attachments } = chain[index]!;
 	const attachOptions: AttachOptions = {
 		router,
+		kinds: ['audio'],
 		mode: options.mode as 'observe' | 'filter',
 		order: index,
 		deadlineMs: options.deadlineMs ?? 1000,

@@ -16,7 +16,7 @@ export function buildProbe(): string {
 	return compile(join(import.meta.dirname, 'probe.c'), 'probe', ['-pthread', '-I', rtpTools], [join(rtpTools, 'clock.h'), join(rtpTools, 'payload.h')]);
 }
 
-/** Accepts every packet; config `{"micros": N}` makes it burn so much CPU time on each. */
+/** Accepts every packet; config `{"micros": N}` makes it burn so much CPU time on each, `{"pendingMs": N}` has it answer video so much later. */
 export function buildAcceptPlugin(): string {
 	const header = join(pluginHeaders, 'mph_plugin.h');
 

@@ -1,6 +1,8 @@
 // Rows growth/…: whether the cost of a packet grows with what else there is. Routers with an attachment and no packets beside the busy one; and
 // plugins in one chain.
 
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { type HoldRun, repetitionsFor, runHeld, runPaced, withRange } from '../e2e/runs.ts';
 import { Lane, type Run, closeLanes, openLanes } from '../e2e/lane.ts';
 import { residentOf } from '../e2e/processes.ts';
@@ -128,6 +130,38 @@ export async function measureGroups(context: Context): Promise<Row[]> {
 		return rows.map((row, index) =>
 			index === 0 ? row : withNote(withRatio(row, rows[0]!), `hold time at ${groupPacketsPerSecond} packets/s; ${shortly(row.value!)} us per further plugin of the group`),
 		);
+	} finally {
+		await closeLanes(lanes);
+	}
+}
+
+/** p50 and p99 are hold times of a stream beside which another one of the same plugin waits five seconds for each verdict. */
+export async function measurePending(context: Context): Promise<Row[]> {
+	const lanes = await openLanes({
+		'growth/pending/none': { mode: 'filter' },
+		'growth/pending/5s': { mode: 'filter', pendingMs: 5_000 },
+	});
+
+	try {
+		// So that fifty wait all the time.
+		await sleep(context.quick ? 0 : 6_000);
+
+		const seconds = context.quick ? 0.5 : 2;
+		const repetitions = repetitionsFor(context, 2, seconds, 7);
+		const candidates = Object.entries(lanes).map(
+			([name, lane]): Candidate => ({
+				name,
+				unit: 'us',
+				async measure() {
+					const run = await runHeld(lane, { packetsPerSecond, seconds });
+
+					return { p50: run.hold.p50, p99: run.hold.p99, lost: run.lost, cpu: run.cpu };
+				},
+			}),
+		);
+		const [none, pending] = await interleave(candidates, repetitions);
+
+		return [none!, withNote(withRatio(pending!, none!), `hold time at ${packetsPerSecond} packets/s`)];
 	} finally {
 		await closeLanes(lanes);
 	}
