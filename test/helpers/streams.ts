@@ -33,6 +33,8 @@ export type Sender = {
 	readonly ssrc: number;
 	readonly payloadType: number;
 	readonly send: (seq: number, timestamp: number, payload: Buffer) => Promise<void>;
+	/** What else the sender says, RTCP for instance. */
+	readonly sendRaw: (bytes: Buffer) => void;
 	/** Payload-specific feedback (RFC 4585) that reached the sender. */
 	readonly keyFrameRequests: () => number;
 	readonly close: () => void;
@@ -99,6 +101,7 @@ export async function openSender(router: types.Router, ssrc: number): Promise<Se
 				header.writeUInt32BE(ssrc, 8);
 				socket.send(Buffer.concat([header, payload]), transport.tuple.localPort, '127.0.0.1', (error) => (error ? reject(error) : resolve()));
 			}),
+		sendRaw: (bytes) => socket.send(bytes, transport.tuple.localPort, '127.0.0.1'),
 		keyFrameRequests: () => requests,
 		close() {
 			socket.close();
@@ -156,4 +159,19 @@ async function boundSocket(): Promise<Socket> {
 	await once(socket, 'listening');
 
 	return socket;
+}
+
+/** What a sender says about its clock (RFC 3550, 6.4.1). */
+export function senderReport(ssrc: number, ntpSeconds: number, rtpTimestamp: number): Buffer {
+	const bytes = Buffer.alloc(28);
+
+	bytes[0] = 0x80;
+	bytes[1] = 200;
+	bytes.writeUInt16BE(6, 2);
+	bytes.writeUInt32BE(ssrc, 4);
+	bytes.writeUInt32BE(ntpSeconds, 8);
+	bytes.writeUInt32BE(0x8000_0000, 12);
+	bytes.writeUInt32BE(rtpTimestamp, 16);
+
+	return bytes;
 }
