@@ -192,6 +192,30 @@ t.test('an injected key frame begins a stream that nobody sends, and is sent aga
 	sender.close();
 });
 
+t.test('what is injected goes through a pipe to another router, as packets of the stream', async (t) => {
+	await attachScribe();
+
+	const elsewhere = await worker.createRouter({ mediaCodecs });
+	const call = await openCall(router);
+	const stream = await streamOf(call);
+	const { pipeProducer } = await router.pipeToRouter({ producerId: call.producer.id, router: elsewhere, keepId: false });
+	const far = await openReceiver(elsewhere, pipeProducer!);
+
+	await call.sendRange(1, 10);
+	await until('10 packets', () => far.received.length === 10);
+	write(...range(1001, 1005).map((number) => injectRtp({ ...stream, payload: payload(number) })));
+	await until('the injected ones', () => far.received.length === 15);
+	await call.sendRange(11, 20);
+	await until('the rest', () => far.received.length === 25);
+
+	t.same(
+		far.received.map(({ payload }) => payload.readUInt32BE(0)),
+		[...range(1, 10), ...range(1001, 1005), ...range(11, 20)],
+	);
+	t.ok(isGapless(far.received.map(({ seq }) => ({ seq, number: 0 }))));
+	[far, call, elsewhere].forEach((each) => each.close());
+});
+
 t.test('what is injected into a paused producer reaches nobody, and is no mistake', async (t) => {
 	await attachScribe();
 
