@@ -21,8 +21,24 @@ export type Switch = {
 
 const tap = 'test/integration/tap.test.ts';
 const handover = 'test/chaos/handover.test.ts';
+const injection = 'test/integration/injection.test.ts';
 
 export const switches: readonly Switch[] = [
+	{
+		...{ name: 'SKIP_RENUMBERING', in: 'worker', lacks: 'numbers of its own for a stream that something was injected into', file: injection },
+		test: 'a late packet finds its place in front of what was injected meanwhile',
+		control: 'data messages go to all data consumers, or to those that are named',
+	},
+	{
+		...{ name: 'SKIP_LIMITS', in: 'worker', lacks: 'the question how much a plugin may inject', file: injection },
+		test: 'no more is let through than the plugin may inject',
+		control: 'data messages go to all data consumers, or to those that are named',
+	},
+	{
+		...{ name: 'REPEAT_INJECTIONS', in: 'worker', lacks: 'the memory of what was injected because of a record that comes again', file: injection },
+		test: 'what a dead host injected because of a packet that comes again is not injected twice',
+		control: 'data messages go to all data consumers, or to those that are named',
+	},
 	{
 		...{ name: 'SKIP_DROP', in: 'worker', lacks: 'SeqManager::Drop: the number of a dropped packet stays in the sequence', file: tap },
 		test: 'receivers see no gap where a verdict dropped',

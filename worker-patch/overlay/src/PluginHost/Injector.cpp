@@ -3,6 +3,7 @@
 
 #include "PluginHost/Injector.hpp"
 #include "Logger.hpp"
+#include "PluginHost/Macros.hpp"
 #include "PluginHost/Control.hpp"
 #include "PluginHost/HeldMessage.hpp"
 #include "PluginHost/Plugin.hpp"
@@ -189,6 +190,10 @@ namespace PluginHost
 
 	bool Injector::IsNew(uint64_t cause)
 	{
+#ifdef MPH_SABOTAGE_REPEAT_INJECTIONS
+		cause = 0;
+#endif
+
 		if (cause == 0 || !this->causes.TakeRepeated(cause))
 		{
 			return true;
@@ -252,10 +257,12 @@ namespace PluginHost
 			return ResultCode::Malformed;
 		}
 
+#ifndef MPH_SABOTAGE_SKIP_LIMITS
 		if (!this->place->GetPlugin()->GetInjections().Take(record.payloadLength(), uv_hrtime()))
 		{
 			return ResultCode::Limited;
 		}
+#endif
 
 		payload.CopyTo(copy.data());
 

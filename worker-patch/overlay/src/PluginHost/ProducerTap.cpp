@@ -249,8 +249,12 @@ namespace PluginHost
 		auto* packet      = packetOf(item);
 		const auto ssrc   = packet->GetSsrc();
 		const auto seq    = packet->GetSequenceNumber();
+#ifdef MPH_SABOTAGE_SKIP_RENUMBERING
+		const std::optional<uint16_t> number{ seq };
+#else
 		const auto number = fate == Fate::TAKEN ? this->numbers.Remove(ssrc, seq)
 		                                        : this->numbers.Pass(ssrc, seq);
+#endif
 
 		if (!number)
 		{
