@@ -275,6 +275,8 @@ t.test('what makes no sense is refused, and says why', async (t) => {
 
 t.test('no more is let through than the plugin may inject', async (t) => {
 	await attachScribe();
+	// As many as this machine writes in seconds.
+	await plugin.setLimits({ packetsPerSecond: 500 });
 
 	const call = await openCall(router);
 	const stream = await streamOf(call);
@@ -287,7 +289,7 @@ t.test('no more is let through than the plugin may inject', async (t) => {
 	const passed = results.filter((code) => code === 0).length;
 
 	t.equal(results.length, 6000);
-	t.ok(passed >= 2000 && passed < 6000, `${passed} of 6000`);
+	t.ok(passed >= 50 && passed < 6000, `${passed} of 6000`);
 	t.ok(results.every((code) => code === 0 || code === 4), 'the rest was limited');
 	await until('what passed', () => call.received.length === passed);
 	t.ok(isGapless(call.received));
