@@ -52,6 +52,7 @@ namespace PluginHost
 
 		/* One for each type of record. They return false if it makes no sense. */
 	private:
+		bool Apply(const mph::shm::RingConsumer::RecordView& view);
 		bool OnVerdict(const mph::shm::RingConsumer::RecordView& view);
 		bool OnBypass(const mph::shm::RingConsumer::RecordView& view);
 		bool OnInjectRtp(const mph::shm::RingConsumer::RecordView& view);

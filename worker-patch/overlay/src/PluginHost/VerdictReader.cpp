@@ -4,6 +4,7 @@
 #include "PluginHost/VerdictReader.hpp"
 #include "Logger.hpp"
 #include "PluginHost/Chain.hpp"
+#include "PluginHost/Control.hpp"
 #include "PluginHost/HostLink.hpp"
 #include "PluginHost/HostRequests.hpp"
 #include "PluginHost/Injector.hpp"
@@ -172,56 +173,16 @@ namespace PluginHost
 			// First, for what is released by a verdict may await the next one. The view stays readable.
 			verdicts.Consume(view);
 
-			bool isSound{ false };
+			bool isSound{ true };
 
-			switch (view.header.type())
+			// An exception costs this record only, whoever drains.
+			try
 			{
-				case Layout::RecordType::Verdict:
-				{
-					isSound = OnVerdict(view);
-
-					break;
-				}
-
-				case Layout::RecordType::Bypass:
-				{
-					isSound = OnBypass(view);
-
-					break;
-				}
-
-				case Layout::RecordType::InjectRtp:
-				{
-					isSound = OnInjectRtp(view);
-
-					break;
-				}
-
-				case Layout::RecordType::InjectData:
-				{
-					isSound = OnInjectData(view);
-
-					break;
-				}
-
-				case Layout::RecordType::KeyFrame:
-				{
-					isSound = OnKeyFrame(view);
-
-					break;
-				}
-
-				case Layout::RecordType::Subscribe:
-				{
-					isSound = OnSubscribe(view);
-
-					break;
-				}
-
-				default:
-				{
-					break;
-				}
+				isSound = Apply(view);
+			}
+			catch (const std::exception& error)
+			{
+				Control::CountApplyError(error.what());
 			}
 
 			if (!isSound)
@@ -239,6 +200,50 @@ namespace PluginHost
 		}
 
 		return count;
+	}
+
+	/**
+	 * @return False if the record makes no sense.
+	 */
+	bool VerdictReader::Apply(const mph::shm::RingConsumer::RecordView& view)
+	{
+		switch (view.header.type())
+		{
+			case Layout::RecordType::Verdict:
+			{
+				return OnVerdict(view);
+			}
+
+			case Layout::RecordType::Bypass:
+			{
+				return OnBypass(view);
+			}
+
+			case Layout::RecordType::InjectRtp:
+			{
+				return OnInjectRtp(view);
+			}
+
+			case Layout::RecordType::InjectData:
+			{
+				return OnInjectData(view);
+			}
+
+			case Layout::RecordType::KeyFrame:
+			{
+				return OnKeyFrame(view);
+			}
+
+			case Layout::RecordType::Subscribe:
+			{
+				return OnSubscribe(view);
+			}
+
+			default:
+			{
+				return false;
+			}
+		}
 	}
 
 	bool VerdictReader::OnVerdict(const mph::shm::RingConsumer::RecordView& view)
