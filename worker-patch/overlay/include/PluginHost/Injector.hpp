@@ -52,13 +52,6 @@ namespace PluginHost
 		  const UnreadBytes& consumers,
 		  const UnreadBytes& subchannels,
 		  const UnreadBytes& message);
-		/**
-		 * @return False if one of them is not known here, or does not consume the producer (0: any).
-		 */
-		bool FindConsumers(
-		  const UnreadBytes& numbers, uint32_t producer, std::vector<RTC::Consumer*>& consumers) const;
-		bool FindDataConsumers(
-		  const UnreadBytes& numbers, uint32_t dataProducer, std::vector<RTC::DataConsumer*>& dataConsumers) const;
 
 	private:
 		// Passed by argument.

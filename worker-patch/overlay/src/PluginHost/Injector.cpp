@@ -84,6 +84,48 @@ namespace PluginHost
 		return code;
 	}
 
+	/**
+	 * Those who are named, each once.
+	 *
+	 * @param find - nullptr for a number that means none.
+	 * @return False if one of them is not there, or not for this place to know.
+	 */
+	template<typename T, typename Finder>
+	static bool findNamed(
+	  const PluginPlace* place, const UnreadBytes& numbers, std::vector<T*>& found, const Finder& find)
+	{
+		static thread_local std::vector<uint32_t> copy;
+
+		found.clear();
+
+		const auto count = numbers.GetLength() / sizeof(uint32_t);
+
+		// Before they are copied.
+		if (count > place->GetRouterTap()->CountConsumers())
+		{
+			return false;
+		}
+
+		copy.resize(count);
+		numbers.CopyTo(copy.data());
+
+		for (const auto number : copy)
+		{
+			auto* one = place->Knows(number) ? find(number) : nullptr;
+
+			if (!one)
+			{
+				return false;
+			}
+
+			found.push_back(one);
+		}
+
+		sortUnique(found);
+
+		return true;
+	}
+
 	/* Instance methods. */
 
 	bool Injector::OnInjectRtp(const Layout::InjectRtpRecord& record, const UnreadBytes& bytes)
@@ -242,7 +284,12 @@ namespace PluginHost
 		              ? this->place->GetRouterTap()->FindProducerTap(record.producer())
 		              : nullptr;
 
-		if (!tap || !FindConsumers(consumers, record.producer(), chosen))
+		const auto find = [this, &record](uint32_t number)
+		{
+			return this->place->GetRouterTap()->FindConsumer(number, record.producer());
+		};
+
+		if (!tap || !findNamed(this->place, consumers, chosen, find))
 		{
 			return ResultCode::Unknown;
 		}
@@ -296,7 +343,12 @@ namespace PluginHost
 			return ResultCode::Unknown;
 		}
 
-		if (!FindDataConsumers(consumers, dataProducer, chosen))
+		const auto find = [routerTap, dataProducer](uint32_t number)
+		{
+			return routerTap->FindDataConsumer(number, dataProducer);
+		};
+
+		if (!findNamed(this->place, consumers, chosen, find))
 		{
 			return ResultCode::Unknown;
 		}
@@ -349,78 +401,5 @@ namespace PluginHost
 		}
 
 		return code;
-	}
-
-	bool Injector::FindConsumers(
-	  const UnreadBytes& numbers, uint32_t producer, std::vector<RTC::Consumer*>& consumers) const
-	{
-		consumers.clear();
-
-		auto* routerTap  = this->place->GetRouterTap();
-		const auto count = numbers.GetLength() / sizeof(uint32_t);
-
-		// Before they are copied.
-		if (count > routerTap->CountConsumers())
-		{
-			return false;
-		}
-
-		static thread_local std::vector<uint32_t> copy;
-
-		copy.resize(count);
-		numbers.CopyTo(copy.data());
-
-		for (const auto number : copy)
-		{
-			auto* consumer =
-			  this->place->Knows(number) ? routerTap->FindConsumer(number, producer) : nullptr;
-
-			if (!consumer)
-			{
-				return false;
-			}
-
-			consumers.push_back(consumer);
-		}
-
-		sortUnique(consumers);
-
-		return true;
-	}
-
-	bool Injector::FindDataConsumers(
-	  const UnreadBytes& numbers, uint32_t dataProducer, std::vector<RTC::DataConsumer*>& dataConsumers) const
-	{
-		dataConsumers.clear();
-
-		auto* routerTap  = this->place->GetRouterTap();
-		const auto count = numbers.GetLength() / sizeof(uint32_t);
-
-		if (count > routerTap->CountConsumers())
-		{
-			return false;
-		}
-
-		static thread_local std::vector<uint32_t> copy;
-
-		copy.resize(count);
-		numbers.CopyTo(copy.data());
-
-		for (const auto number : copy)
-		{
-			auto* dataConsumer =
-			  this->place->Knows(number) ? routerTap->FindDataConsumer(number, dataProducer) : nullptr;
-
-			if (!dataConsumer)
-			{
-				return false;
-			}
-
-			dataConsumers.push_back(dataConsumer);
-		}
-
-		sortUnique(dataConsumers);
-
-		return true;
 	}
 } // namespace PluginHost
