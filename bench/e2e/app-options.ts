@@ -1,6 +1,6 @@
 // What is told to an app of the benchmark, and what it answers.
 
-import type { AttachmentMode, PluginOptions } from '../../src/index.ts';
+import type { AttachmentMode, InstancePlacement, PluginOptions } from '../../src/index.ts';
 
 /**
  * plain    the worker alone
@@ -54,8 +54,8 @@ export type AppFigures = {
 	readonly hold: readonly { readonly count: number; readonly mean: number; readonly p50: number; readonly p99: number }[];
 	readonly doorbellsToHost: number;
 	readonly doorbellsToWorker: number;
-	/** As the library says it; the shape is its business. */
-	readonly placement?: unknown;
+	/** Of the chain's hosts: where their threads run, and why. */
+	readonly placements: readonly InstancePlacement[];
 };
 
 export type AppCommand =

@@ -186,8 +186,6 @@ async function figures(): Promise<AppFigures> {
 		attachments.map(({ id }) => stats[index]!.attachments.find(({ attachmentId }) => attachmentId === id)!),
 	);
 	const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
-	// Whatever the library says about it one day.
-	const placement = (stats[0] as { readonly placement?: unknown } | undefined)?.placement;
 
 	return {
 		verdicts: sum(attached.map(({ accepted, dropped }) => accepted + dropped)),
@@ -201,6 +199,6 @@ async function figures(): Promise<AppFigures> {
 		hold: attached.map(({ holdMicros: { count, mean, p50, p99 } }) => ({ count, mean, p50, p99 })),
 		doorbellsToHost: sum(stats.flatMap(({ workers }) => workers.map(({ doorbellsRung }) => doorbellsRung))),
 		doorbellsToWorker: sum(stats.flatMap(({ instances }) => instances.map(({ doorbellsRung }) => doorbellsRung))),
-		...(placement !== undefined && { placement }),
+		placements: stats.flatMap(({ instances }) => instances.map(({ placement }) => placement)),
 	};
 }

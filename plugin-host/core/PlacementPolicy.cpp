@@ -14,6 +14,9 @@ constexpr double HeavyUsPerPacket = 25;
 constexpr double LightUsPerPacket = 10;
 constexpr double HeavyShare = 0.25;
 constexpr double LightShare = 0.10;
+// Few packets find cold caches. Who takes as little of a CPU as that is in nobody's way, whatever a packet costs.
+constexpr double NoticedShare = 0.005;
+constexpr double NegligibleShare = NoticedShare / 2;
 constexpr uint32_t LongTurnNs = 2'000'000;
 constexpr uint32_t ShortTurnNs = 500'000;
 
@@ -71,7 +74,7 @@ bool PlacementPolicy::LookWhenShared(const Look& look) {
   if (sharedForNs_ >= LongStayNs) {
     lightLooksNeeded_ = LightLooks;
   }
-  if (usPerPacket > HeavyUsPerPacket) {
+  if (usPerPacket > HeavyUsPerPacket && share > NoticedShare) {
     return Leave(Format("the plugin takes %.0f us per packet, more than %.0f", usPerPacket, HeavyUsPerPacket));
   }
   if (share > HeavyShare) {
@@ -87,7 +90,8 @@ bool PlacementPolicy::LookWhenShared(const Look& look) {
 bool PlacementPolicy::LookWhenIsolated(const Look& look) {
   const auto usPerPacket = UsPerPacket(look.busyNs, look.packets);
   const auto share = Share(look.busyNs + look.batches * WakeNs, look.elapsedNs);
-  const bool isLight = usPerPacket < LightUsPerPacket && share < LightShare && look.workerTurnNs < ShortTurnNs;
+  const bool isLight =
+      (usPerPacket < LightUsPerPacket || share < NegligibleShare) && share < LightShare && look.workerTurnNs < ShortTurnNs;
 
   if (!isLight) {
     lightLooks_ = 0;

@@ -74,6 +74,18 @@ void AutoGoesByWhatItSees() {
   tap::is(LightLooksUntilShared(policy), 20u, "a long stay makes that good");
 }
 
+// 20 packets per second, each of which finds cold caches.
+void FewPackets() {
+  PlacementPolicy policy(PlacementSetting::Auto);
+
+  for (int i = 0; i < 10; ++i) {
+    policy.OnLook(Seen(1, 40));
+  }
+  tap::ok(policy.Wanted() == Place::Shared, "a plugin that takes next to nothing of a CPU shares it, whatever a packet costs");
+  tap::ok(!policy.OnLook(Seen(1, 200)) && policy.Wanted() == Place::Shared, "and stays while it takes no more");
+  tap::ok(policy.OnLook(Seen(3, 200)) && policy.Wanted() == Place::Isolated, "three packets in a look are enough to be in the way");
+}
+
 void WhatElseEndsSharing() {
   PlacementPolicy busy(PlacementSetting::Auto);
 
@@ -248,6 +260,7 @@ int main() {
   std::signal(SIGPIPE, SIG_IGN);
 
   AutoGoesByWhatItSees();
+  FewPackets();
   WhatElseEndsSharing();
   TheAppsWordHolds();
   SpinningByTheGaps();
