@@ -3,10 +3,12 @@
 #include "FakeRing.hpp"
 #include "FakeWorker.hpp"
 #include "HostUnderTest.hpp"
+#include "Script.hpp"
 #include "Wait.hpp"
 
 #include <csignal>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "tap.hpp"
@@ -121,11 +123,16 @@ void VerdictBeforeCursor() {
 }
 
 void PendingFromAnotherThread() {
+  const Script script;
   HostUnderTest host;
   FakeWorker worker(100001);
   FakeRing ring(0);
+  std::string laterDrop;
 
-  host.Load("pending", R"({"delayMs": 20, "drop": 1})");
+  for (int i = 1; i <= 30; ++i) {
+    laterDrop += std::to_string(i) + "=later-drop ";
+  }
+  host.Load("script", script.Config("a", laterDrop));
   worker.Meet(host);
   worker.Serve(ring);
   worker.SetAsleep(true);
@@ -135,6 +142,7 @@ void PendingFromAnotherThread() {
   }
   worker.Publish(ring);
   tap::ok(AwaitConsumed(ring) && ring.TakeVerdicts().empty(), "pending packets are given back at once, without a verdict");
+  script.Go();
 
   const auto answers = AwaitVerdicts(ring, 30);
   bool asTold = true;

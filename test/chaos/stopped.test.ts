@@ -24,7 +24,7 @@ const packetsPerSecond = 1_000;
 const intervalMs = 1_000 / packetsPerSecond;
 const nsPerMs = 1e6;
 
-t.setTimeout(300_000);
+t.setTimeout(900_000);
 
 type Stage = { readonly worker: types.Worker; readonly routers: readonly [types.Router, types.Router]; readonly plugin: Plugin; readonly attachment: Attachment };
 

@@ -11,7 +11,7 @@ import type { Receipt } from '../../tools/drill/receipt.ts';
 import { repoRoot } from '../../tools/lib/paths.ts';
 import { fixturePlugin } from '../helpers/binaries.ts';
 
-t.setTimeout(300_000);
+t.setTimeout(900_000);
 
 async function runDrill(t: Test, ...args: readonly string[]) {
 	const drill = spawn(join(repoRoot, 'tools/cli.ts'), ['drill', '--json', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
