@@ -101,24 +101,29 @@ void VerdictBeforeCursor() {
   size_t answered = 0;
   size_t violations = 0;
 
-  Require(Until([&] {
-            // In this order: a verdict that is behind its cursor would be missed by the second look.
-            for (int i = 0; i < 500 && answered < Packets; ++i) {
-              for (int burst = 0; burst < 7 && written < Packets && ring.WritePacket(written + 1, static_cast<uint16_t>(written));
-                   ++burst) {
-                ++written;
+  // However long all of them take: what must not happen is that none is answered.
+  while (answered < Packets) {
+    const auto before = answered;
+
+    Require(Until([&] {
+              // In this order: a verdict that is behind its cursor would be missed by the second look.
+              for (int i = 0; i < 500 && answered < Packets; ++i) {
+                for (int burst = 0; burst < 7 && written < Packets && ring.WritePacket(written + 1, static_cast<uint16_t>(written));
+                     ++burst) {
+                  ++written;
+                }
+                worker.Publish(ring);
+
+                const auto tickets = ring.TicketsUpTo(ring.ConsumerCursor());
+
+                answered += ring.TakeVerdicts().size();
+                violations += answered < tickets ? 1 : 0;
               }
-              worker.Publish(ring);
 
-              const auto tickets = ring.TicketsUpTo(ring.ConsumerCursor());
-
-              answered += ring.TakeVerdicts().size();
-              violations += answered < tickets ? 1 : 0;
-            }
-
-            return answered == Packets;
-          }),
-          "all packets are answered");
+              return answered > before;
+            }),
+            "packets are answered");
+  }
   tap::is(violations, size_t{0}, "verdicts are published before the cursor that gives their packets back");
 }
 
