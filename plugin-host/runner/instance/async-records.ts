@@ -101,7 +101,7 @@ export class AsyncRecords<View extends RecordView> implements BatchHandler {
 		this.#guide.copyInto(view, bytes);
 		void this.#follow(view, bytes);
 
-		return view.isAwaited ? verdictNumbers.pending : verdictNumbers.accept;
+		return this.#guide.isAwaited ? verdictNumbers.pending : verdictNumbers.accept;
 	}
 
 	/** Never rejects. */
@@ -111,7 +111,8 @@ export class AsyncRecords<View extends RecordView> implements BatchHandler {
 		let returned: unknown;
 
 		try {
-			returned = await handle(view);
+			// Even what is decided at once is told after the batch, which says that it is pending.
+			returned = await (async () => handle(view))();
 			verdict = returned === 'pending' ? verdictNumber(undefinedVerdict, view) : verdictNumber(returned, view);
 		} catch (error) {
 			report(name, error);

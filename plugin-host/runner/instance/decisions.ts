@@ -30,12 +30,17 @@ export function verdictNumber(verdict: unknown, view: RecordView): number {
 		case 'replace':
 			return view.staged ? pending : refuse("'replace' without edit() or replace(), so that there is nothing to replace it with");
 		default:
-			return refuse(
-				verdict instanceof Promise
-					? 'a promise; use onPacketAsync or onDataAsync, or return "pending" and decide by later()'
-					: `${show(verdict)}; verdicts are 'accept', 'drop', 'take', 'bypass', 'replace', 'pending', 'error' and undefined`,
-			);
+			return refuseOther(verdict);
 	}
+}
+
+function refuseOther(verdict: unknown): never {
+	if (verdict instanceof Promise) {
+		// What it comes to matters to nobody, a rejection neither.
+		verdict.catch(() => {});
+		refuse('a promise; use onPacketAsync or onDataAsync, or return "pending" and decide by later()');
+	}
+	refuse(`${show(verdict)}; verdicts are 'accept', 'drop', 'take', 'bypass', 'replace', 'pending', 'error' and undefined`);
 }
 
 function refuse(what: string): never {

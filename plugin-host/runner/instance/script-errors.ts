@@ -78,15 +78,36 @@ export class ScriptErrors {
 	}
 }
 
-/** Frames that are the library's own say nothing to the plugin's author. */
+/** Frames that are the library's own, or Node's, say nothing to the plugin's author. */
 const ownFolders = [join(import.meta.dirname, '..'), join(import.meta.dirname, '../../../src')].map((folder) => `${folder}/`);
+const frame = /^\s+at (?:.* \()?(?:async )?((?:file:\/\/)?\/.*:\d+:\d+|node:.*|<anonymous>)\)?$/;
 
 /** The innermost line of the plugin that the error came by, as "/path/file.ts:12:9". */
 export function sourceLine(error: unknown): string | undefined {
-	const stack = error instanceof Error && typeof error.stack === 'string' ? error.stack : '';
-	const places = [...stack.matchAll(/^\s+at (?:.* \()?(?:async )?((?:file:\/\/)?\/.*:\d+:\d+)\)?$/gm)].map(([, place]) => pathOf(place!));
+	for (const line of stackLines(error)) {
+		const place = placeOf(line);
 
-	return places.find((place) => !ownFolders.some((folder) => place.startsWith(folder)));
+		if (place !== undefined && !isForeign(place)) {
+			return place;
+		}
+	}
+
+	return undefined;
+}
+
+function stackLines(error: unknown): readonly string[] {
+	return error instanceof Error && typeof error.stack === 'string' ? error.stack.split('\n') : [];
+}
+
+/** Undefined: the line is no frame. */
+function placeOf(line: string): string | undefined {
+	const place = frame.exec(line)?.[1];
+
+	return place?.startsWith('file:') ? pathOf(place) : place;
+}
+
+function isForeign(place: string): boolean {
+	return !place.startsWith('/') || ownFolders.some((folder) => place.startsWith(folder));
 }
 
 export function describe(error: unknown): string {
@@ -103,16 +124,20 @@ function at(error: unknown): string {
 	return line ? ` at ${line}` : '';
 }
 
-function pathOf(place: string): string {
+function pathOf(url: string): string {
 	try {
-		return place.startsWith('file:') ? fileURLToPath(place.replace(/:\d+:\d+$/, '')) + /:\d+:\d+$/.exec(place)![0] : place;
+		return fileURLToPath(url.replace(/:\d+:\d+$/, '')) + /:\d+:\d+$/.exec(url)![0];
 	} catch {
-		return place;
+		return url;
 	}
 }
 
 function stackOf(error: unknown): string {
-	const lines = error instanceof Error && typeof error.stack === 'string' ? error.stack.split('\n').filter((line) => !/\bnode:|^\s*at <anonymous>/.test(line)) : [];
+	const lines = stackLines(error).filter((line) => {
+		const place = placeOf(line);
+
+		return place === undefined || !isForeign(place);
+	});
 
 	return lines.length > 1 ? lines.slice(0, maxStackLines).join('\n') : describe(error);
 }
