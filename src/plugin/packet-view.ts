@@ -114,6 +114,11 @@ export class PacketView extends RecordView {
 		return Math.max(0, this.length - this.headerLength - this.paddingLength);
 	}
 
+	/** How many of its bytes are here. */
+	get copiedPayloadLength(): number {
+		return this.#payloadEnd - this.#payloadAt;
+	}
+
 	/** Byte `i` of the packet; 0 is the first one of the RTP header. */
 	u8(i: number): number {
 		return this.record.getUint8(this.#place(i, 1));
@@ -189,7 +194,7 @@ export class PacketView extends RecordView {
 	}
 
 	/** A writable copy of the payload, cut or filled up with zeros to `length` bytes: `return 'replace'` sends it. Of use until the callback returns. */
-	edit(length: number = this.#payloadEnd - this.#payloadAt): Uint8Array {
+	edit(length: number = this.copiedPayloadLength): Uint8Array {
 		return this.stage(this.#payloadAt, this.#payloadEnd, length);
 	}
 
@@ -249,7 +254,7 @@ export class PacketView extends RecordView {
 	}
 
 	#payloadPlace(i: number, width: number): number {
-		const here = this.#payloadEnd - this.#payloadAt;
+		const here = this.copiedPayloadLength;
 
 		return i >= 0 && i + width <= here ? this.#payloadAt + i : outside('payload', i, width, here, this.payloadLength);
 	}
