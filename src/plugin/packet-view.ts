@@ -10,6 +10,9 @@ import type { BypassAmount } from './record-view.ts';
 import { RecordView } from './record-view.ts';
 import type { CallResult } from './results.ts';
 
+const ssrcWord = field.ssrc >> 2;
+const timestampWord = field.timestamp >> 2;
+
 /** What copy() returns and `onPacketAsync` gets: the same accessors, and bytes of one's own. */
 export interface OwnedPacket extends Omit<PacketView, 'bytes' | 'payload' | 'extension' | 'later'> {
 	readonly bytes: Uint8Array;
@@ -19,7 +22,7 @@ export interface OwnedPacket extends Omit<PacketView, 'bytes' | 'payload' | 'ext
 
 export class PacketView extends RecordView {
 	get ssrc(): number {
-		return this.record.getUint32(this.at + field.ssrc, true);
+		return this.words[this.word + ssrcWord]!;
 	}
 
 	get sequenceNumber(): number {
@@ -27,7 +30,7 @@ export class PacketView extends RecordView {
 	}
 
 	get timestamp(): number {
-		return this.record.getUint32(this.at + field.timestamp, true);
+		return this.words[this.word + timestampWord]!;
 	}
 
 	get payloadType(): number {
@@ -35,17 +38,17 @@ export class PacketView extends RecordView {
 	}
 
 	get marker(): boolean {
-		return (this.#packetFlags & PacketFlag.Marker) !== 0;
+		return (this.record.getUint8(this.at + field.packetFlags) & PacketFlag.Marker) !== 0;
 	}
 
 	/** Whether it begins a key frame, as mediasoup sees it. */
 	get isKeyFrame(): boolean {
-		return (this.#packetFlags & PacketFlag.KeyFrame) !== 0;
+		return (this.record.getUint8(this.at + field.packetFlags) & PacketFlag.KeyFrame) !== 0;
 	}
 
 	/** The V bit of the audio level extension (RFC 6464). */
 	get voice(): boolean {
-		return (this.#packetFlags & PacketFlag.Voice) !== 0;
+		return (this.record.getUint8(this.at + field.packetFlags) & PacketFlag.Voice) !== 0;
 	}
 
 	/** In -dBov: 0 is loud, 127 is silence (RFC 6464). Undefined: the packet does not say. */
@@ -225,10 +228,6 @@ export class PacketView extends RecordView {
 
 	protected override get recordLength(): number {
 		return this.record.getUint16(this.at + recordHeaderOffsets.payloadOffset, true) + this.copiedLength;
-	}
-
-	get #packetFlags(): number {
-		return this.record.getUint8(this.at + field.packetFlags);
 	}
 
 	get #hasHeader(): boolean {
