@@ -1,55 +1,30 @@
 #include "Dispatcher.hpp"
 
-#include "AlternateStack.hpp"
-#include "Clock.hpp"
-#include "WorkerWait.hpp"
-
 #include <poll.h>
-#include <pthread.h>
-#include <algorithm>
 #include <utility>
 
 namespace mph::host {
 
 namespace {
 
-using ServeResult = ServedRing::ServeResult;
-
-// While packets keep coming, this many turns pass between two looks at the clock and at the control socket.
-constexpr uint32_t TurnsBetweenLooks = 32;
-// A worker does not ring when it has made room in a verdict ring, which hardly ever is full.
-constexpr int StalledMs = 1;
 // Of the app, before the rings are looked at again.
 constexpr int MessagesPerTurn = 16;
-// At most 15 characters.
-constexpr auto ThreadName = "mph-dispatch";
-
-// Says which socket to shut down first should this process crash.
-class CrashGuarded {
- public:
-  CrashGuarded(Dispatcher::Listener& listener, int fd) : listener_(listener), fd_(fd) { listener_.OnWorkerSocketOpened(fd_); }
-  ~CrashGuarded() { listener_.OnWorkerSocketClosing(fd_); }
-
-  CrashGuarded(const CrashGuarded&) = delete;
-  CrashGuarded& operator=(const CrashGuarded&) = delete;
-
- private:
-  Dispatcher::Listener& listener_;
-  const int fd_;
-};
+// Before a thread with a loop of its own sees to what else there is.
+constexpr int StepsPerTurn = 4;
 
 }  // namespace
 
-Dispatcher::Dispatcher(const std::vector<Plugin>& plugins, Settings settings, Listener& listener) : settings_(settings), listener_(listener) {
+Dispatcher::Dispatcher(const std::vector<Plugin>& plugins, Settings settings, Listener& listener, const StartThread& startThread)
+    : settings_(settings), listener_(listener) {
   for (const auto& plugin : plugins) {
     pluginOrders_.push_back(MakeLoadOrder(plugin));
   }
-  thread_ = std::thread([this] { Run(); });
+  thread_ = startThread(*this);
 }
 
 Dispatcher::~Dispatcher() {
   Stop();
-  thread_.join();
+  thread_.reset();
 }
 
 void Dispatcher::Connect(const WorkerAddress& address) {
@@ -88,45 +63,73 @@ void Dispatcher::Stop() {
 }
 
 void Dispatcher::Run() {
-  const AlternateStack stack;
-  End end;
+  Begin();
+  for (;;) {
+    switch (Step()) {
+      case Next::Step:
+        break;
+      case Next::Wait:
+        Wait();
+        break;
+      case Next::End:
+        Finish();
 
-  // As `top -H` shows it.
-  pthread_setname_np(pthread_self(), ThreadName);
+        return;
+    }
+  }
+}
 
-  // The instances use it until they are destroyed.
-  WorkerCalls calls(wakeup_);
-  Instances instances;
-
-  calls_ = &calls;
-  instances_ = &instances;
+void Dispatcher::Begin() {
+  calls_.emplace(wakeup_);
   workerPid_ = settings_.workerPid;
   try {
     for (const auto& order : std::exchange(pluginOrders_, {})) {
-      end.pluginId = order.plugin.id;
+      end_.pluginId = order.plugin.id;
       Create(order);
     }
-    end.pluginId.clear();
-    stage_ = Stage::Idle;
-    instances.ForEach([this](Instance& instance) { listener_.OnInstanceCreated(*this, instance.PluginId()); });
-    Live();
+    end_.pluginId.clear();
   } catch (const Error& error) {
-    end.code = error.Code();
-    end.message = error.what();
+    Fail(error);
   }
-  end.stage = stage_;
-  instances.Clear();
-  RefuseMessages();
-  listener_.OnEnded(*this, end);
+}
+
+std::optional<int> Dispatcher::Turn() {
+  Rise();
+  for (int step = 0; step < StepsPerTurn; ++step) {
+    const auto next = Step();
+
+    if (next == Next::End) {
+      Finish();
+
+      return std::nullopt;
+    }
+    if (next == Next::Wait && LieDown()) {
+      return waitMs_;
+    }
+  }
+
+  return 0;
+}
+
+int Dispatcher::Fd() const { return service_ ? service_->Fd() : wakeup_.Fd(); }
+
+void Dispatcher::Abandon(const std::string& reason) {
+  if (hasEnded_) {
+    return;
+  }
+  // Its rings are left as they are, for whoever reads on there.
+  EndService();
+  Fail(Error(Mph::Control::ErrorCode::System, reason));
+  Finish();
 }
 
 Instance& Dispatcher::Create(const PluginOrder& order) {
   const auto& id = order.report->pluginId;
 
-  return instances_->Add(std::make_unique<Instance>(
-      *order.plugin.library,
+  return instances_.Add(std::make_unique<Instance>(
+      *order.plugin.code,
       Instance::Settings{
-          .index = instances_->FreeIndex(),
+          .index = instances_.FreeIndex(),
           .shard = settings_.shard,
           .workerPid = workerPid_,
           .config = order.plugin.config,
@@ -139,32 +142,146 @@ Instance& Dispatcher::Create(const PluginOrder& order) {
       order.report, *calls_, listener_.PostedBytes(), wakeup_));
 }
 
-void Dispatcher::Live() {
-  if (const auto address = AwaitOrder()) {
-    ServeWorker(*address);
+Dispatcher::Next Dispatcher::Step() {
+  if (end_.code != Mph::Control::ErrorCode::None) {
+    return Next::End;
+  }
+  try {
+    return service_ ? StepService() : StepIdle();
+  } catch (const Error& error) {
+    if (service_) {
+      service_->Connection().Close();
+    }
+    Fail(error);
+
+    return Next::End;
   }
 }
 
-// Nothing: told to stop instead.
-std::optional<WorkerAddress> Dispatcher::AwaitOrder() {
-  while (!IsStopping()) {
-    FollowPluginOrders(nullptr);
-    if (auto order = TakeOrder()) {
-      return order;
-    }
+// Until there is a worker to serve.
+Dispatcher::Next Dispatcher::StepIdle() {
+  if (IsStopping()) {
+    return Next::End;
+  }
+  FinishStarts();
+  if (stage_ == Stage::Idle) {
+    FollowPluginOrders();
+  }
+  instances_.TickIfDue();
+  waitMs_ = instances_.MsUntilDue();
+  // A worker would have to go without those that are not ready.
+  if (instances_.FirstIn(Instance::Start::Later) != nullptr) {
+    return Next::Wait;
+  }
+  if (stage_ == Stage::Creating) {
+    stage_ = Stage::Idle;
+    instances_.ForEach([this](Instance& instance) { listener_.OnInstanceCreated(*this, instance.PluginId()); });
 
-    pollfd wakeup{wakeup_.Fd(), POLLIN, 0};
+    return Next::Step;
+  }
+  if (const auto address = TakeOrder()) {
+    BeginService(*address);
 
-    if (poll(&wakeup, 1, instances_->MsUntilDue()) > 0) {
-      wakeup_.Reset();
-    }
-    instances_->TickIfDue();
+    return Next::Step;
   }
 
-  return std::nullopt;
+  return Next::Wait;
 }
 
-void Dispatcher::FollowPluginOrders(WorkerConnection* connection) {
+// Until the worker has hung up, or this host was told to stop and has answered what was published before.
+Dispatcher::Next Dispatcher::StepService() {
+  if (service_->IsTimeToLook()) {
+    instances_.TickIfDue();
+  }
+  if (!service_->ReceiveControl()) {
+    service_->Connection().Close();
+
+    return Next::End;
+  }
+  if (IsStopping()) {
+    service_->Connection().Leave();
+  }
+  FollowPluginOrders();
+  FinishStarts();
+  DeliverMessages();
+
+  const auto result = service_->Serve();
+
+  if (result == WorkerService::Result::Left) {
+    service_->Connection().Close();
+
+    return Next::End;
+  }
+  if (result == WorkerService::Result::More || inbox_.HasNext()) {
+    return Next::Step;
+  }
+  waitMs_ = instances_.MsUntilDue();
+  if (result == WorkerService::Result::Stalled && waitMs_ != 0) {
+    waitMs_ = WorkerService::StalledMs;
+  }
+
+  return Next::Wait;
+}
+
+void Dispatcher::Wait() {
+  if (service_) {
+    service_->Wait(waitMs_);
+
+    return;
+  }
+
+  pollfd wakeup{wakeup_.Fd(), POLLIN, 0};
+
+  if (poll(&wakeup, 1, waitMs_) > 0) {
+    wakeup_.Reset();
+  }
+}
+
+bool Dispatcher::LieDown() { return service_ ? service_->LieDown(waitMs_) : waitMs_ != 0; }
+
+void Dispatcher::Rise() {
+  if (service_) {
+    service_->Rise();
+  } else {
+    wakeup_.Reset();
+  }
+}
+
+void Dispatcher::BeginService(const WorkerAddress& address) {
+  stage_ = Stage::Connecting;
+  workerPid_ = address.pid;
+  service_ = std::make_unique<WorkerService>(
+      ConnectToWorker(address, {wakeup_, [this] { return IsStopping(); }}), address.pid, settings_.placement,
+      [this](uint32_t router, const auto& packets) { thread_->OnRing(router, packets); },
+      WorkerService::Parts{instances_, *calls_, wakeup_, isStopping_, stats_, placementReport_});
+  listener_.OnWorkerSocketOpened(service_->Connection().ControlFd());
+  stage_ = Stage::Serving;
+  listener_.OnConnected(*this);
+}
+
+void Dispatcher::EndService() {
+  if (service_) {
+    listener_.OnWorkerSocketClosing(service_->Connection().ControlFd());
+    service_.reset();
+  }
+}
+
+void Dispatcher::Fail(const Error& error) {
+  end_.code = error.Code();
+  end_.message = error.what();
+}
+
+void Dispatcher::Finish() {
+  end_.stage = stage_;
+  hasEnded_ = true;
+  EndService();
+  instances_.Clear();
+  RefuseMessages();
+  calls_.reset();
+  listener_.OnEnded(*this, end_);
+}
+
+void Dispatcher::FollowPluginOrders() {
   if (!hasPluginOrders_.load(std::memory_order_relaxed)) {
     return;
   }
@@ -178,26 +295,55 @@ void Dispatcher::FollowPluginOrders(WorkerConnection* connection) {
     hasPluginOrders_.store(false, std::memory_order_relaxed);
   }
   for (const auto& order : orders) {
+    const auto& id = order.report == nullptr ? order.plugin.id : order.report->pluginId;
+
     if (order.isUnload) {
-      if (auto* const instance = instances_->Find(order.plugin.id)) {
-        if (connection != nullptr) {
-          connection->RemoveInstance(*instance);
+      if (auto* const instance = instances_.FindAny(id)) {
+        if (service_ && instance->Started() == Instance::Start::Ready) {
+          service_->Connection().RemoveInstance(*instance);
         }
-        instances_->Remove(*instance);
+        instances_.Remove(*instance);
       }
-      listener_.OnInstanceGone(*this, order.plugin.id);
+      listener_.OnInstanceGone(*this, id);
       continue;
     }
     try {
       auto& instance = Create(order);
 
-      if (connection != nullptr) {
-        connection->AddInstance(instance);
+      if (instance.Started() == Instance::Start::Ready) {
+        AddReady(instance);
       }
-      listener_.OnInstanceCreated(*this, order.plugin.id);
     } catch (const Error& error) {
-      listener_.OnInstanceFailed(*this, order.plugin.id, error);
+      listener_.OnInstanceFailed(*this, id, error);
     }
+  }
+}
+
+// One that came after the first ones.
+void Dispatcher::AddReady(Instance& instance) {
+  if (service_) {
+    service_->Connection().AddInstance(instance);
+  }
+  listener_.OnInstanceCreated(*this, instance.PluginId());
+}
+
+void Dispatcher::FinishStarts() {
+  while (auto* const instance = instances_.FirstIn(Instance::Start::Finished)) {
+    instance->Admit();
+    if (stage_ != Stage::Creating) {
+      AddReady(*instance);
+    }
+  }
+  while (auto* const instance = instances_.FirstIn(Instance::Start::Failed)) {
+    const auto id = instance->PluginId();
+    const auto error = instance->StartError();
+
+    if (stage_ == Stage::Creating) {
+      end_.pluginId = id;
+      throw Error(error);
+    }
+    instances_.Remove(*instance);
+    listener_.OnInstanceFailed(*this, id, error);
   }
 }
 
@@ -212,7 +358,7 @@ void Dispatcher::DeliverMessages() {
 void Dispatcher::DeliverMessage(const Frame& frame) {
   const auto id = ToString(frame.envelope->body_as_PluginRequest()->pluginId());
 
-  if (auto* const instance = instances_->Find(id)) {
+  if (auto* const instance = instances_.Find(id)) {
     instance->OnMessage(frame);
   } else if (frame.envelope->id() != 0) {
     listener_.OnAppFrame(MakeFailedReply(frame.envelope->id(), "plugin " + id + " has ended here before the request came to it"), nullptr);
@@ -231,71 +377,6 @@ std::optional<WorkerAddress> Dispatcher::TakeOrder() {
   const std::lock_guard lock(mutex_);
 
   return std::exchange(order_, std::nullopt);
-}
-
-void Dispatcher::ServeWorker(const WorkerAddress& address) {
-  stage_ = Stage::Connecting;
-  workerPid_ = address.pid;
-
-  WorkerConnection connection(ConnectToWorker(address, {wakeup_, [this] { return IsStopping(); }}), address.pid, *instances_, *calls_,
-                              stats_);
-  const CrashGuarded guarded(listener_, connection.ControlFd());
-
-  stage_ = Stage::Serving;
-  listener_.OnConnected(*this);
-
-  try {
-    ServeUntilEnd(connection);
-  } catch (const Error&) {
-    connection.Close();
-    throw;
-  }
-  connection.Close();
-}
-
-// Until the worker has hung up, or this host was told to stop and has answered what was published before.
-void Dispatcher::ServeUntilEnd(WorkerConnection& connection) {
-  ThreadPlacement placement(settings_.placement, connection.WorkerLink(), connection.OwnLink(), placementReport_);
-  WorkerWait wait(connection, placement, wakeup_, isStopping_, stats_);
-  // Offers may have come along with the Welcome.
-  bool mayHaveControl = true;
-  uint32_t turn = 0;
-  auto now = MonotonicNs();
-
-  while (!connection.HasLeft()) {
-    if (mayHaveControl && connection.ReceiveControl() == WorkerConnection::ControlResult::Closed) {
-      return;
-    }
-    if (IsStopping()) {
-      connection.Leave();
-    }
-
-    FollowPluginOrders(&connection);
-    DeliverMessages();
-
-    const auto packetsBefore = stats_.records.Read();
-    const auto served = connection.Serve();
-
-    if (const auto packets = stats_.records.Read() - packetsBefore; packets != 0) {
-      const auto began = std::exchange(now, MonotonicNs());
-
-      placement.OnServed(packets, began, now, connection.TakeRingingNs());
-    }
-
-    const bool isTimeToLook = ++turn % TurnsBetweenLooks == 0;
-
-    mayHaveControl = isTimeToLook;
-    if (served != ServeResult::More && !connection.HasLeft() && !inbox_.HasNext()) {
-      const auto tickMs = instances_->MsUntilDue();
-
-      mayHaveControl |= wait.Wait(now, served == ServeResult::Stalled && tickMs != 0 ? StalledMs : tickMs);
-      now = MonotonicNs();
-      placement.OnAwake(now);
-    }
-    if (served != ServeResult::More || isTimeToLook) {
-      instances_->TickIfDue();
-    }
-  }
 }
 
 }  // namespace mph::host

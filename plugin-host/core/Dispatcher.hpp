@@ -1,5 +1,5 @@
 // One thread, an instance of each plugin of this host, at most one worker: everything that happens to an instance happens on its
-// dispatcher's thread.
+// dispatcher's thread. A thread that has nothing else to do calls Run(); one with a loop of its own calls Begin() and then Turn().
 #pragma once
 
 #include "AppInbox.hpp"
@@ -7,23 +7,21 @@
 #include "InstanceReport.hpp"
 #include "Instances.hpp"
 #include "PlacementPolicy.hpp"
-#include "PluginLibrary.hpp"
+#include "PluginCode.hpp"
 #include "PostBudget.hpp"
-#include "ServedRing.hpp"
 #include "ServingStats.hpp"
-#include "ThreadPlacement.hpp"
 #include "Wakeup.hpp"
 #include "WorkerCalls.hpp"
-#include "WorkerConnection.hpp"
 #include "WorkerHandshake.hpp"
+#include "WorkerService.hpp"
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace mph::host {
@@ -46,7 +44,7 @@ class Dispatcher {
   // A plugin as the app has loaded it.
   struct Plugin {
     std::string id;
-    std::shared_ptr<const PluginLibrary> library;
+    std::shared_ptr<const PluginCode> code;
     std::string config;
     // 0: none.
     uint64_t memoryLimit{0};
@@ -87,8 +85,19 @@ class Dispatcher {
     PlacementSetting placement{PlacementSetting::Auto};
   };
 
+  // What runs a dispatcher.
+  class Thread {
+   public:
+    // Waits until it does so no more. [main]
+    virtual ~Thread() = default;
+    // Where the records of a router stand from now on. [instance thread]
+    virtual void OnRing(uint32_t /*router*/, const std::shared_ptr<const shm::Segment>& /*packets*/) {}
+  };
+
+  using StartThread = std::function<std::unique_ptr<Thread>(Dispatcher&)>;
+
   // Starts the thread, which creates the instances; if one of them fails, it ends. The listener outlives the dispatcher. [main]
-  Dispatcher(const std::vector<Plugin>& plugins, Settings settings, Listener& listener);
+  Dispatcher(const std::vector<Plugin>& plugins, Settings settings, Listener& listener, const StartThread& startThread);
 
   // Stops, and waits for the plugin's callbacks to return. [main]
   ~Dispatcher();
@@ -111,6 +120,20 @@ class Dispatcher {
   // Answers what the worker has published and waits a moment for what is pending, then ends. Does not wait for that. [main]
   void Stop();
 
+  // Begin(), and turns until it has ended. [instance thread]
+  void Run();
+
+  // Creates the instances. [instance thread]
+  void Begin();
+  // A few batches at most; after a while in which packets come close together. In how many ms it wants to be called again, -1: not for a reason
+  // of its own; sooner if Fd() becomes readable, which may be another one after each turn. Nothing: it has ended. [instance thread]
+  std::optional<int> Turn();
+  int Fd() const;
+  // The thread cannot go on. Does nothing when it has ended. [instance thread]
+  void Abandon(const std::string& reason);
+  // An instance is ready, or has failed. [instance thread]
+  void OnStarted() { wakeup_.Ring(); }
+
   // [any]
   const ServingStats& Stats() const { return stats_; }
   const PlacementReport& Placed() const { return placementReport_; }
@@ -127,20 +150,35 @@ class Dispatcher {
     bool isUnload{false};
   };
 
+  enum class Next : uint8_t {
+    // There may be more to do.
+    Step,
+    // Nothing to do until something comes, or for waitMs_.
+    Wait,
+    End,
+  };
+
   void Order(PluginOrder order);
   PluginOrder MakeLoadOrder(const Plugin& plugin);
-  void Run();
   Instance& Create(const PluginOrder& order);
-  void Live();
-  std::optional<WorkerAddress> AwaitOrder();
-  void ServeWorker(const WorkerAddress& address);
-  void ServeUntilEnd(WorkerConnection& connection);
+  Next Step();
+  Next StepIdle();
+  Next StepService();
+  void Wait();
+  // True: it waits from now on, and has to be woken by Rise().
+  bool LieDown();
+  void Rise();
+  void BeginService(const WorkerAddress& address);
+  void EndService();
+  void Fail(const Error& error);
+  void Finish();
   std::optional<WorkerAddress> TakeOrder();
   void DeliverMessages();
   void DeliverMessage(const Frame& frame);
   void RefuseMessages();
-  // `connection`: nullptr while there is none.
-  void FollowPluginOrders(WorkerConnection* connection);
+  void FollowPluginOrders();
+  void AddReady(Instance& instance);
+  void FinishStarts();
   bool IsStopping() const { return isStopping_.load(std::memory_order_relaxed); }
 
   const Settings settings_;
@@ -154,9 +192,15 @@ class Dispatcher {
   std::vector<std::shared_ptr<InstanceReport>> reports_;
   // [instance thread]
   Stage stage_{Stage::Creating};
-  Instances* instances_{nullptr};
-  WorkerCalls* calls_{nullptr};
+  End end_;
+  bool hasEnded_{false};
+  int waitMs_{-1};
   uint32_t workerPid_{0};
+  // Of the instance thread; the instances use it until they are destroyed.
+  std::optional<WorkerCalls> calls_;
+  Instances instances_;
+  // There from Connecting on.
+  std::unique_ptr<WorkerService> service_;
 
   std::mutex mutex_;
   std::optional<WorkerAddress> order_;
@@ -166,7 +210,7 @@ class Dispatcher {
   std::atomic<bool> isStopping_{false};
 
   // Last: it uses all of the above.
-  std::thread thread_;
+  std::unique_ptr<Thread> thread_;
 };
 
 }  // namespace mph::host

@@ -4,7 +4,7 @@
 
 #include "AppChannel.hpp"
 #include "Dispatcher.hpp"
-#include "PluginLibrary.hpp"
+#include "PluginCode.hpp"
 #include "PostBudget.hpp"
 #include "RateLimitedLog.hpp"
 #include "SnapshotStore.hpp"
@@ -30,6 +30,10 @@ class Host : private Dispatcher::Listener {
     // Sockets that a crash must shut down before all else. [any]
     virtual void OnWorkerSocketOpened(int fd) = 0;
     virtual void OnWorkerSocketClosing(int fd) = 0;
+    // Throws Error. [main]
+    virtual std::shared_ptr<const PluginCode> LoadCode(const std::string& file) = 0;
+    // A thread that runs it. Throws std::system_error when there can be none. [main]
+    virtual std::unique_ptr<Dispatcher::Thread> StartThread(Dispatcher& dispatcher) = 0;
     // How much memory the process may allocate from here on; 0: no limit of ours. Throws Error. [main]
     virtual void LimitMemory(uint64_t bytes) = 0;
     // A fault of the plugin is about to end the process: the workers learn of it now, as from a crash. [the thread with the fault]

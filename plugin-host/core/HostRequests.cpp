@@ -71,17 +71,17 @@ void Host::LoadPlugin(uint32_t request, const Mph::Control::LoadPlugin& message)
 
   if (const auto* const plugin = FindPlugin(id)) {
     Fail(request, ErrorCode::Exists,
-         "this host has plugin " + id + " already, from " + plugin->settings.library->File() + "; give the other one an id of its own");
+         "this host has plugin " + id + " already, from " + plugin->settings.code->File() + "; give the other one an id of its own");
 
     return;
   }
 
-  std::shared_ptr<const PluginLibrary> library;
+  std::shared_ptr<const PluginCode> code;
 
   try {
     // Code of the plugin's runs as it is loaded.
     process_.LimitMemory(message.memoryLimit());
-    library = std::make_shared<const PluginLibrary>(ToString(message.file()));
+    code = process_.LoadCode(ToString(message.file()));
   } catch (const Error& error) {
     Fail(request, error.Code(), error.what());
 
@@ -98,7 +98,7 @@ void Host::LoadPlugin(uint32_t request, const Mph::Control::LoadPlugin& message)
     placement_ = SettingOf(message.placement());
   }
 
-  auto& plugin = plugins_.emplace_back(Plugin{{id, std::move(library), std::move(config), message.memoryLimit()}, request});
+  auto& plugin = plugins_.emplace_back(Plugin{{id, std::move(code), std::move(config), message.memoryLimit()}, request});
 
   for (const auto& worker : workers_) {
     worker.dispatcher->Load(plugin.settings);
@@ -127,7 +127,7 @@ void Host::FinishLoad(Plugin& plugin) {
   plugin.isLoaded = true;
 
   flatbuffers::FlatBufferBuilder builder;
-  const auto& descriptor = plugin.settings.library->Plugin();
+  const auto& descriptor = plugin.settings.code->Plugin();
 
   app_.Post(MakeFrame(builder, std::exchange(plugin.request, 0),
                       Mph::Control::CreatePluginLoaded(builder, builder.CreateString(descriptor.name),
@@ -243,7 +243,8 @@ Host::Worker& Host::StartWorker(uint32_t request, uint32_t workerPid) {
       }
     }
 
-    auto dispatcher = std::make_unique<Dispatcher>(plugins, Dispatcher::Settings{0, workerPid, placement_}, listener);
+    auto dispatcher = std::make_unique<Dispatcher>(plugins, Dispatcher::Settings{0, workerPid, placement_}, listener,
+                                                   [this](Dispatcher& made) { return process_.StartThread(made); });
 
     return workers_.emplace_back(Worker{.dispatcher = std::move(dispatcher), .request = request});
   } catch (const std::system_error& error) {

@@ -19,9 +19,9 @@ constexpr size_t ErrorTextSize = 1024;
 
 }  // namespace
 
-Instance::Instance(const PluginLibrary& library, Settings settings, std::shared_ptr<InstanceReport> report, WorkerCalls& calls,
+Instance::Instance(const PluginCode& code, Settings settings, std::shared_ptr<InstanceReport> report, WorkerCalls& calls,
                    PostBudget& postBudget, Wakeup& wakeup)
-    : plugin_(library.Plugin()),
+    : plugin_(code.Plugin()),
       settings_(std::move(settings)),
       log_(settings_.log),
       report_(std::move(report)),
@@ -42,28 +42,48 @@ void Instance::Create() {
       .config_length = settings_.config.size(),
       .worker_pid = settings_.workerPid,
   };
-  const auto fail = [this](const std::string& reason) {
-    return Error(ErrorCode::PluginCreate,
-                 std::string("plugin ") + plugin_.name + " " + plugin_.version + " could not be created: " + reason);
-  };
   std::array<char, ErrorTextSize> text{};
   int result = 0;
 
+  wants_ = DescribedWants();
   try {
     result = plugin_.create(&HostFunctions, reinterpret_cast<mph_instance*>(this), &info, &self_, text.data(), text.size());
   } catch (const std::bad_alloc&) {
-    throw fail(OutOfMemory());
+    throw CreateError(OutOfMemory());
   } catch (const std::exception& error) {
-    throw fail(error.what());
+    throw CreateError(error.what());
   } catch (...) {
-    throw fail("it threw something that is no std::exception");
+    throw CreateError("it threw something that is no std::exception");
   }
   // A plugin may have filled it to the last byte.
   text.back() = '\0';
 
   if (result != 0) {
-    throw fail(text.front() != '\0' ? text.data() : "create returned " + std::to_string(result) + " and wrote no reason into `error`");
+    throw CreateError(text.front() != '\0' ? text.data()
+                                              : "create returned " + std::to_string(result) + " and wrote no reason into `error`");
   }
+}
+
+Instance::Wants Instance::DescribedWants() const {
+  return {
+      .packets = plugin_.on_packets != nullptr,
+      .data = MPH_HAS(mph_plugin, &plugin_, on_data) && plugin_.on_data != nullptr,
+      .tickIntervalMs = plugin_.on_tick == nullptr ? 0 : plugin_.tick_interval_ms,
+  };
+}
+
+Error Instance::CreateError(const std::string& reason) const {
+  return {ErrorCode::PluginCreate, std::string("plugin ") + plugin_.name + " " + plugin_.version + " could not be created: " + reason};
+}
+
+void Instance::FinishStart(const Wants& wants) {
+  wants_ = wants;
+  start_ = Start::Finished;
+}
+
+void Instance::FailStart(const std::string& reason) {
+  startError_ = reason;
+  start_ = Start::Failed;
 }
 
 Instance::~Instance() {

@@ -4,10 +4,11 @@
 #include "AppOutlet.hpp"
 #include "CallNumbers.hpp"
 #include "ControlSocket.hpp"
+#include "Error.hpp"
 #include "InstanceReport.hpp"
 #include "LateVerdicts.hpp"
 #include "Messages.hpp"
-#include "PluginLibrary.hpp"
+#include "PluginCode.hpp"
 #include "PostBudget.hpp"
 #include "RateLimitedLog.hpp"
 #include "SnapshotOutlet.hpp"
@@ -47,9 +48,24 @@ class Instance {
     std::function<void(const std::string& message)> onFatal;
   };
 
+  // What its plugin takes, and how often it wants ticks; 0: never.
+  struct Wants {
+    bool packets{false};
+    bool data{false};
+    uint32_t tickIntervalMs{0};
+  };
+
+  enum class Start : uint8_t {
+    Ready,
+    // Of those whose create takes longer: under way, at its end but not admitted yet, failed.
+    Later,
+    Finished,
+    Failed,
+  };
+
   // Calls create. Throws Error PluginCreate with the plugin's own reason. `wakeup` is rung for the instance's thread when a late verdict
   // was handed over. `calls` is of the thread, `postBudget` of the process. [instance thread]
-  Instance(const PluginLibrary& library, Settings settings, std::shared_ptr<InstanceReport> report, WorkerCalls& calls,
+  Instance(const PluginCode& code, Settings settings, std::shared_ptr<InstanceReport> report, WorkerCalls& calls,
            PostBudget& postBudget, Wakeup& wakeup);
 
   // Calls destroy. [instance thread]
@@ -63,9 +79,26 @@ class Instance {
   uint32_t Index() const { return settings_.index; }
   bool IsOwnThread() const { return std::this_thread::get_id() == thread_; }
 
-  // A plugin without on_packets has every packet accepted. [instance thread]
-  bool WantsPackets() const { return plugin_.on_packets != nullptr; }
-  bool WantsData() const { return MPH_HAS(mph_plugin, &plugin_, on_data) && plugin_.on_data != nullptr; }
+  // From within create: it takes longer, and one of the other two follows. Until Admit() nothing but its destructor calls the plugin.
+  // [instance thread]
+  void StartLater() { start_ = Start::Later; }
+  void FinishStart(const Wants& wants);
+  void FailStart(const std::string& reason);
+  void Admit() { start_ = Start::Ready; }
+  Start Started() const { return start_; }
+  // Why it failed.
+  Error StartError() const { return CreateError(startError_); }
+
+  // A plugin that wants none has every packet accepted. [instance thread]
+  bool WantsPackets() const { return wants_.packets; }
+  bool WantsData() const { return wants_.data; }
+  // [instance thread]
+  uint32_t TickIntervalMs() const { return wants_.tickIntervalMs; }
+
+  // What it is an instance of. [any]
+  const mph_plugin& Plugin() const { return plugin_; }
+  void* Self() const { return self_; }
+  const Settings& GetSettings() const { return settings_; }
 
   // Whether it has packets in hand on the calling thread: what it says about them is looked for when its callback returns. [any]
   bool IsInHand() const { return IsOwnThread() && isInHand_; }
@@ -94,9 +127,6 @@ class Instance {
   // What another host's instance has left behind, if anything; before the first event, and only once. [instance thread]
   void Restore(uint32_t workerPid);
 
-  // 0: the plugin wants no ticks. [any]
-  uint32_t TickIntervalMs() const { return plugin_.on_tick == nullptr ? 0 : plugin_.tick_interval_ms; }
-
   // [any]
   void Log(mph_log_level level, std::string_view message);
 
@@ -121,6 +151,8 @@ class Instance {
 
  private:
   void Create();
+  Wants DescribedWants() const;
+  Error CreateError(const std::string& reason) const;
   std::string OutOfMemory() const;
   template <typename Callback>
   void Guard(const char* name, Callback callback);
@@ -135,6 +167,9 @@ class Instance {
   AppOutlet app_;
   WorkerCalls& calls_;
   CallNumbers callNumbers_;
+  Start start_{Start::Ready};
+  std::string startError_;
+  Wants wants_;
   bool hasRestored_{false};
   bool isInHand_{false};
   // What the plugin itself calls `self`.

@@ -36,26 +36,30 @@ void Instances::Remove(const Instance& instance) {
 }
 
 Instance* Instances::Find(std::string_view pluginId) const {
-  for (const auto& entry : entries_) {
-    if (entry.instance->PluginId() == pluginId) {
-      return entry.instance.get();
-    }
-  }
+  return FirstThat([&](const Entry& entry) { return IsReady(entry) && entry.instance->PluginId() == pluginId; });
+}
 
-  return nullptr;
+Instance* Instances::FindAny(std::string_view pluginId) const {
+  return FirstThat([&](const Entry& entry) { return entry.instance->PluginId() == pluginId; });
+}
+
+Instance* Instances::FirstIn(Instance::Start state) const {
+  return FirstThat([&](const Entry& entry) { return entry.instance->Started() == state; });
 }
 
 void Instances::TickIfDue() {
   for (auto& entry : entries_) {
-    entry.ticker.TickIfDue();
+    if (IsReady(entry)) {
+      entry.ticker.TickIfDue();
+    }
   }
 }
 
-int Instances::MsUntilDue() const {
+int Instances::MsUntilDue() {
   int earliest = -1;
 
-  for (const auto& entry : entries_) {
-    if (const auto due = entry.ticker.MsUntilDue(); due >= 0 && (earliest < 0 || due < earliest)) {
+  for (auto& entry : entries_) {
+    if (const auto due = IsReady(entry) ? entry.ticker.MsUntilDue() : -1; due >= 0 && (earliest < 0 || due < earliest)) {
       earliest = due;
     }
   }

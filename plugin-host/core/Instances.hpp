@@ -34,29 +34,50 @@ class Instances {
   // Destroys them all.
   void Clear();
 
-  // nullptr: there is none of that plugin.
+  // nullptr: there is none of that plugin that is ready.
   Instance* Find(std::string_view pluginId) const;
+
+  // Ready or not.
+  Instance* FindAny(std::string_view pluginId) const;
+
+  // nullptr: none is there.
+  Instance* FirstIn(Instance::Start state) const;
 
   // Of an attachment that does not say which plugin it is of. nullptr: there are several, or none.
   Instance* Only() const { return entries_.size() == 1 ? entries_.front().instance.get() : nullptr; }
 
+  // That is ready.
   template <typename Do>
   void ForEach(Do&& body) const {
     for (const auto& entry : entries_) {
-      body(*entry.instance);
+      if (IsReady(entry)) {
+        body(*entry.instance);
+      }
     }
   }
 
   void TickIfDue();
 
   // A timeout for poll(): -1 when no tick will ever be due.
-  int MsUntilDue() const;
+  int MsUntilDue();
 
  private:
   struct Entry {
     std::unique_ptr<Instance> instance;
     Ticker ticker;
   };
+
+  template <typename IsIt>
+  Instance* FirstThat(IsIt&& isIt) const {
+    for (const auto& entry : entries_) {
+      if (isIt(entry)) {
+        return entry.instance.get();
+      }
+    }
+
+    return nullptr;
+  }
+  static bool IsReady(const Entry& entry) { return entry.instance->Started() == Instance::Start::Ready; }
 
   std::list<Entry> entries_;
 };

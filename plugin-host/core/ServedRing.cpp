@@ -22,11 +22,12 @@ ServedRing::ServedRing(const Mph::Control::RingOffer& offer, shm::UniqueFd packe
     : number_(offer.ring()),
       router_(router),
       serving_(serving),
-      packetSegment_(shm::Segment::Open(std::move(packetFd), SegmentKind::Packet, offer.packetRingSize(), shm::Access::ReadOnly)),
-      packetProducerCursor_(shm::AtomicAt<uint64_t>(std::as_const(packetSegment_).Data(), PacketSegmentOffset::ProducerCursor)),
-      packetRing_(packetSegment_.Data() + static_cast<size_t>(PacketSegmentOffset::Ring), offer.packetRingSize(), packetProducerCursor_),
+      packetSegment_(std::make_shared<shm::Segment>(
+          shm::Segment::Open(std::move(packetFd), SegmentKind::Packet, offer.packetRingSize(), shm::Access::ReadOnly))),
+      packetProducerCursor_(shm::AtomicAt<uint64_t>(std::as_const(*packetSegment_).Data(), PacketSegmentOffset::ProducerCursor)),
+      packetRing_(packetSegment_->Data() + static_cast<size_t>(PacketSegmentOffset::Ring), offer.packetRingSize(), packetProducerCursor_),
       writer_(std::move(verdictFd), offer.verdictRingSize(),
-              shm::AtomicAt<uint64_t>(std::as_const(packetSegment_).Data(), PacketSegmentOffset::VerdictConsumerCursor)),
+              shm::AtomicAt<uint64_t>(std::as_const(*packetSegment_).Data(), PacketSegmentOffset::VerdictConsumerCursor)),
       packetConsumerCursor_(writer_.PacketConsumerCursor()),
       nowServing_(writer_.NowServing()),
       plugins_(serving.instances, router, ToString(offer.routerId()), serving.workerPid),
@@ -35,7 +36,7 @@ ServedRing::ServedRing(const Mph::Control::RingOffer& offer, shm::UniqueFd packe
       ring_{router, runs_, pending_, outbox_},
       decisions_(ring_, serving.resumed, nowServing_) {
   // The mapping does not need it, and a host of many routers would run out.
-  packetSegment_.CloseFd();
+  packetSegment_->CloseFd();
 }
 
 void ServedRing::AddInstance(Instance& instance) {
@@ -58,7 +59,7 @@ void ServedRing::Start(const Mph::Control::RingStart& start) {
                                                         std::to_string(published));
   }
 
-  packetRing_ = shm::RingConsumer(packetSegment_.Data() + static_cast<size_t>(PacketSegmentOffset::Ring), packetRing_.Size(),
+  packetRing_ = shm::RingConsumer(packetSegment_->Data() + static_cast<size_t>(PacketSegmentOffset::Ring), packetRing_.Size(),
                                   packetProducerCursor_, start.startPosition());
   released_ = start.startPosition();
   oldestLiveTicket_ = start.oldestLiveTicket();

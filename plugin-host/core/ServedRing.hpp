@@ -24,6 +24,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mph/shm/RingConsumer.hpp>
 #include <mph/shm/Segment.hpp>
 
@@ -69,6 +70,8 @@ class ServedRing {
   // The ring's number on its connection.
   uint32_t Number() const { return number_; }
   uint32_t Router() const { return router_; }
+  // Where its records stand; whoever holds it may read them.
+  std::shared_ptr<const shm::Segment> PacketSegment() const { return packetSegment_; }
 
   bool IsWarm() const { return phase_ == Phase::Warm; }
   bool IsServing() const { return phase_ == Phase::Serving; }
@@ -132,7 +135,7 @@ class ServedRing {
   const uint32_t router_;
   Serving& serving_;
 
-  shm::Segment packetSegment_;
+  const std::shared_ptr<shm::Segment> packetSegment_;
   const std::atomic<uint64_t>* const packetProducerCursor_;
   shm::RingConsumer packetRing_;
   VerdictWriter writer_;

@@ -11,11 +11,10 @@ namespace mph::host {
 // [instance thread]
 class Ticker {
  public:
-  explicit Ticker(Instance& instance)
-      : instance_(instance), intervalNs_(uint64_t{instance.TickIntervalMs()} * NsPerMs), dueNs_(MonotonicNs() + intervalNs_) {}
+  explicit Ticker(Instance& instance) : instance_(instance) {}
 
   void TickIfDue() {
-    if (intervalNs_ == 0) {
+    if (!IsTicking()) {
       return;
     }
 
@@ -23,14 +22,14 @@ class Ticker {
 
     if (now >= dueNs_) {
       // Ticks that were missed are not made up for.
-      dueNs_ = now + intervalNs_;
+      dueNs_ = now + IntervalNs();
       instance_.OnTick(now);
     }
   }
 
   // A timeout for poll(): -1 when no tick will ever be due.
-  int MsUntilDue() const {
-    if (intervalNs_ == 0) {
+  int MsUntilDue() {
+    if (!IsTicking()) {
       return -1;
     }
 
@@ -43,9 +42,21 @@ class Ticker {
  private:
   static constexpr uint64_t NsPerMs = 1'000'000;
 
+  uint64_t IntervalNs() const { return uint64_t{instance_.TickIntervalMs()} * NsPerMs; }
+
+  // Its time runs from when it is first asked.
+  bool IsTicking() {
+    const auto intervalNs = IntervalNs();
+
+    if (intervalNs != 0 && dueNs_ == 0) {
+      dueNs_ = MonotonicNs() + intervalNs;
+    }
+
+    return intervalNs != 0;
+  }
+
   Instance& instance_;
-  const uint64_t intervalNs_;
-  uint64_t dueNs_;
+  uint64_t dueNs_{0};
 };
 
 }  // namespace mph::host

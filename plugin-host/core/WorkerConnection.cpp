@@ -9,11 +9,13 @@
 
 namespace mph::host {
 
-WorkerConnection::WorkerConnection(WorkerLinks links, uint32_t workerPid, Instances& instances, WorkerCalls& calls, ServingStats& stats)
+WorkerConnection::WorkerConnection(WorkerLinks links, uint32_t workerPid, Instances& instances, WorkerCalls& calls, ServingStats& stats,
+                                   RingListener onRing)
     : links_(std::move(links)),
       workerPid_(workerPid),
       instances_(instances),
       calls_(calls),
+      onRing_(std::move(onRing)),
       serving_(workerPid, instances, stats),
       ownLink_(links_.hostLink.Data()),
       rings_(shm::LinkReader(links_.workerLink.Data()), ownLink_, links_.workerDoorbell.Get(), stats) {

@@ -9,6 +9,8 @@
 #include "WorkerHandshake.hpp"
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <mph/shm/Link.hpp>
 #include <string>
 #include <vector>
@@ -18,8 +20,11 @@ namespace mph::host {
 // [instance thread]
 class WorkerConnection : private RingCalls::Rings {
  public:
+  // Hears where the records of a router stand from now on.
+  using RingListener = std::function<void(uint32_t router, const std::shared_ptr<const shm::Segment>& packets)>;
+
   // The instances outlive the connection, or are removed before.
-  WorkerConnection(WorkerLinks links, uint32_t workerPid, Instances& instances, WorkerCalls& calls, ServingStats& stats);
+  WorkerConnection(WorkerLinks links, uint32_t workerPid, Instances& instances, WorkerCalls& calls, ServingStats& stats, RingListener onRing);
   ~WorkerConnection();
 
   WorkerConnection(const WorkerConnection&) = delete;
@@ -108,6 +113,7 @@ class WorkerConnection : private RingCalls::Rings {
   std::string servedId_;
   Instances& instances_;
   WorkerCalls& calls_;
+  const RingListener onRing_;
   Serving serving_;
   shm::LinkWriter ownLink_;
   RingTable rings_;

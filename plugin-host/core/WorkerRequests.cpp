@@ -87,6 +87,7 @@ std::unique_ptr<ServedRing> WorkerConnection::AcceptOffer(const Mph::Control::Ri
     auto ring = std::make_unique<ServedRing>(offer, std::move(fds[0]), std::move(fds[1]), ++lastRouter_, serving_);
 
     servedId_ = servedId;
+    onRing_(ring->Router(), ring->PacketSegment());
 
     return ring;
   } catch (const std::exception& error) {

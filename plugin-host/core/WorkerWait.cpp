@@ -52,14 +52,35 @@ WorkerWait::WorkerWait(WorkerConnection& connection, ThreadPlacement& placement,
   Watch(epoll_.Get(), wakeup_.Fd(), Source::Wakeup, EPOLLIN);
 }
 
-bool WorkerWait::Wait(uint64_t nowNs, int timeoutMs) {
-  const auto spinNs = timeoutMs != 0 ? placement_.NsToSpin(nowNs) : 0;
+bool WorkerWait::Wait(uint64_t nowNs, int timeoutMs) { return SpinIfWorthIt(nowNs, timeoutMs) ? false : Sleep(timeoutMs); }
 
-  if (spinNs != 0 && Spin(nowNs, spinNs)) {
+bool WorkerWait::LieDown(uint64_t nowNs, int timeoutMs) {
+  if (timeoutMs == 0 || SpinIfWorthIt(nowNs, timeoutMs)) {
     return false;
   }
+  // As in SleepUnless(), with what blocks elsewhere.
+  connection_.OwnLink().SetAsleep(true);
+  if (!connection_.HasPublications()) {
+    stats_.sleeps.Add(1);
 
-  return Sleep(timeoutMs);
+    return true;
+  }
+  connection_.OwnLink().SetAsleep(false);
+
+  return false;
+}
+
+bool WorkerWait::Rise() {
+  connection_.OwnLink().SetAsleep(false);
+
+  return TakeEvents(0);
+}
+
+// True: something was published.
+bool WorkerWait::SpinIfWorthIt(uint64_t nowNs, int timeoutMs) {
+  const auto spinNs = timeoutMs != 0 ? placement_.NsToSpin(nowNs) : 0;
+
+  return spinNs != 0 && Spin(nowNs, spinNs);
 }
 
 // True: something was published.
@@ -87,16 +108,21 @@ bool WorkerWait::Spin(uint64_t nowNs, uint64_t forNs) {
 }
 
 bool WorkerWait::Sleep(int timeoutMs) {
-  std::array<epoll_event, static_cast<size_t>(Source::Count)> events{};
-  int count = 0;
+  bool hasControl = false;
 
-  const auto block = [&] { count = epoll_wait(epoll_.Get(), events.data(), events.size(), timeoutMs); };
+  const auto block = [&] { hasControl = TakeEvents(timeoutMs); };
 
   stats_.sleeps.Add(shm::SleepUnless(
                         connection_.OwnLink(), [&] { return connection_.HasPublications(); }, block)
                         ? 1
                         : 0);
 
+  return hasControl;
+}
+
+bool WorkerWait::TakeEvents(int timeoutMs) {
+  std::array<epoll_event, static_cast<size_t>(Source::Count)> events{};
+  const int count = epoll_wait(epoll_.Get(), events.data(), events.size(), timeoutMs);
   bool hasControl = false;
   bool mustReset = ++sleepsSinceReset_ >= SleepsPerReset;
 

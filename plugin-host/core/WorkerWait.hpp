@@ -25,9 +25,17 @@ class WorkerWait {
   // Until there is something to do; returns at once when there is. `timeoutMs`: -1 waits for ever. True: the control socket has something.
   bool Wait(uint64_t nowNs, int timeoutMs);
 
+  // For a thread that something else puts to sleep. LieDown(): false if there is something to do; otherwise it may sleep until Fd() is readable,
+  // and then, or before it does anything else, it says Rise(), which answers as Wait() does.
+  bool LieDown(uint64_t nowNs, int timeoutMs);
+  bool Rise();
+  int Fd() const { return epoll_.Get(); }
+
  private:
+  bool SpinIfWorthIt(uint64_t nowNs, int timeoutMs);
   bool Spin(uint64_t nowNs, uint64_t forNs);
   bool Sleep(int timeoutMs);
+  bool TakeEvents(int timeoutMs);
 
   WorkerConnection& connection_;
   ThreadPlacement& placement_;

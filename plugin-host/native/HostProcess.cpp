@@ -1,8 +1,10 @@
 #include "HostProcess.hpp"
 
 #include "CrashGuard.hpp"
+#include "DispatchThread.hpp"
 #include "Error.hpp"
 #include "MemoryLimit.hpp"
+#include "PluginLibrary.hpp"
 
 #include <fcntl.h>
 #include <sys/prctl.h>
@@ -88,6 +90,14 @@ HostProcess::HostProcess() {
 void HostProcess::OnWorkerSocketOpened(int fd) { CrashGuard::Add(fd); }
 
 void HostProcess::OnWorkerSocketClosing(int fd) { CrashGuard::Remove(fd); }
+
+std::shared_ptr<const host::PluginCode> HostProcess::LoadCode(const std::string& file) {
+  return std::make_shared<const host::PluginLibrary>(file);
+}
+
+std::unique_ptr<host::Dispatcher::Thread> HostProcess::StartThread(host::Dispatcher& dispatcher) {
+  return std::make_unique<DispatchThread>(dispatcher);
+}
 
 void HostProcess::LimitMemory(uint64_t bytes) { MemoryLimit::Set(bytes); }
 

@@ -4,6 +4,8 @@
 #include "Host.hpp"
 
 #include <cstdint>
+#include <memory>
+#include <string>
 
 namespace mph::native {
 
@@ -17,6 +19,8 @@ class HostProcess : public host::Host::Process {
 
   void OnWorkerSocketOpened(int fd) override;
   void OnWorkerSocketClosing(int fd) override;
+  std::shared_ptr<const host::PluginCode> LoadCode(const std::string& file) override;
+  std::unique_ptr<host::Dispatcher::Thread> StartThread(host::Dispatcher& dispatcher) override;
   void LimitMemory(uint64_t bytes) override;
   void ShutDownWorkerSockets() override;
   [[noreturn]] void Abort() override;
