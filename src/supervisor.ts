@@ -5,7 +5,6 @@ import { performance } from 'node:perf_hooks';
 
 import { EnhancedEventEmitter } from 'mediasoup/extras';
 
-import type { HostCrash } from './crash-report.ts';
 import type { CrashLoop } from './deaths.ts';
 import { Deaths } from './deaths.ts';
 import { defaults } from './defaults.ts';
@@ -21,7 +20,7 @@ import { HostThreads } from './host-threads.ts';
 import { HostTrials } from './host-trials.ts';
 import { Outage } from './outage.ts';
 import { ServingHosts } from './serving-hosts.ts';
-import type { HostRecovery, PlannedCall, SupervisorEvents, SupervisorOptions, SupervisorState } from './supervisor-types.ts';
+import type { PlannedCall, SupervisorEvents, SupervisorOptions, SupervisorState } from './supervisor-types.ts';
 import { Turns } from './turns.ts';
 import type { HostStateChange } from './worker-link.ts';
 
@@ -53,18 +52,18 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		this.#deaths.on('log', (level, line) => this.emit('log', level, line, ''));
 		this.#deaths.on('start', () => this.#startMissing());
 		this.#deaths.on('crashloop', (loop) => this.#giveUp(loop));
-		this.#departed = new DepartedHosts(this.#options.delays.shutdownGraceMs, (crash) => !this.#roles.isStopped && this.emit('crash', crash));
+		this.#departed = new DepartedHosts(this.#options.delays.shutdownGraceMs, (crash) => this.#roles.isStopped || this.emit('crash', crash));
 		this.#trials = new HostTrials({
 			...{ ...this.#options, roles: this.#roles, launcher: this.#launcher, departed: this.#departed },
 			onPassed: (run) => this.#adopt(run),
 			onUp: (run) => this.#up(run),
 			onLost: (run, reason) => this.#lose(run, reason),
 		});
-		this.#outage = new Outage(this.#departed, (recovery) => this.#recovered(recovery));
+		this.#outage = new Outage(this.#departed, (recovery) => this.#roles.isStopped || this.emit('recovered', recovery));
 		this.#threads = new HostThreads({ ...this.#options, launcher: this.#launcher, servingIn: (worker) => this.serving.of(worker) });
 		this.#threads.on('lost', (run, reason) => this.#lose(run, reason));
-		this.#threads.on('crash', (crash) => this.#threadCrashed(crash));
-		this.#threads.on('recovered', (recovery) => this.#recovered(recovery));
+		this.#threads.on('crash', (crash) => this.#roles.isStopped || (this.emit('crash', crash), this.#look()));
+		this.#threads.on('recovered', (recovery) => this.#roles.isStopped || this.emit('recovered', recovery));
 		this.#launcher.on('connected', () => this.#look());
 		this.#threads.on('log', (level, line) => this.emit('log', level, line, ''));
 	}
@@ -351,19 +350,6 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		}
 		this.#deaths.add(run, run.lostReason, false);
 		this.#look();
-	}
-
-	#threadCrashed(crash: HostCrash): void {
-		if (!this.#roles.isStopped) {
-			this.emit('crash', crash);
-			this.#look();
-		}
-	}
-
-	#recovered(recovery: HostRecovery): void {
-		if (!this.#roles.isStopped) {
-			this.emit('recovered', recovery);
-		}
 	}
 
 	#startMissing(): void {
