@@ -45,7 +45,7 @@ export type AttachOptions<AttachmentAppData extends AppData = AppData> = AttachT
 	readonly copy?: CopyAmount;
 	/** Of video: packets of key frames only. Default false. */
 	readonly keyFramesOnly?: boolean;
-	/** Of video: those layers only, 0 to 7. A packet whose layer is unknown is selected. Default: all. */
+	/** Of video: those layers only, 0 to 7; of simulcast the encodings. A packet whose layer is unknown is selected. Default: all. */
 	readonly spatialLayers?: readonly number[];
 	/** As `spatialLayers`. */
 	readonly temporalLayers?: readonly number[];

@@ -39,6 +39,8 @@ export const errorCodes = {
 	MPH_ERR_NO_INSTANCE: 'the plugin has no instance there that could be asked',
 	MPH_ERR_REQUEST_TIMEOUT: 'the plugin did not answer a request in time',
 	MPH_ERR_REQUEST_FAILED: 'the plugin answered that a request failed',
+	MPH_ERR_VIEW_EXPIRED: 'a packet or message was used after the callback that it was given to',
+	MPH_ERR_VERDICT: 'a plugin returned what is no verdict',
 } as const satisfies Record<`MPH_ERR_${string}`, string>;
 
 export type ErrorCode = keyof typeof errorCodes;

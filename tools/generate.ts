@@ -2,6 +2,7 @@
 //
 // What flatc 2.0.8 writes cannot be used as it is: its enums are not erasable, so Node refuses them, and its imports name no file
 // extension, so ES modules do not find them. The compiler makes JavaScript and declarations of it, which both Node and tsc take.
+// Its readers of structs need an object per record, so what reads packets in place has the offsets of their fields instead.
 // The C++ headers of the same schemas are made by the builds that include them.
 
 import { execFileSync } from 'node:child_process';
@@ -65,8 +66,23 @@ function writeTypeScript(schema: string, workDir: string): void {
 	}
 
 	const exports = modules.map((file) => `export * from './${file.replace(/\.ts$/, '.js')}';\n`);
+	const offsets = modules.map((file) => offsetsIn(readFileSync(join(workDir, 'src', file), 'utf8')));
 
-	writeIfChanged(join(workDir, 'src', `${name}.ts`), exports.join(''));
+	writeIfChanged(join(workDir, 'src', `${name}.ts`), `${exports.join('')}${offsets.join('')}`);
+}
+
+/** Of a struct's module: a constant (`packetRecordOffsets`) with the offset of each field that is a number. */
+function offsetsIn(module: string): string {
+	const struct = /static sizeOf\(\)/.test(module) ? /^export class (\w+)/m.exec(module)?.[1] : undefined;
+
+	if (struct === undefined) {
+		return '';
+	}
+
+	const readers = [...module.matchAll(/^(\w+)\(\):\w+ \{\n\s*return this\.bb!\.read\w+\(this\.bb_pos(?: \+ (\d+))?\)/gm)];
+	const fields = readers.map(([, field, offset]) => `\t${field}: ${offset ?? 0},\n`);
+
+	return `export const ${struct[0]!.toLowerCase()}${struct.slice(1)}Offsets = {\n${fields.join('')}} as const;\n`;
 }
 
 /**

@@ -117,9 +117,10 @@ void Dispatcher::Abandon(const std::string& reason) {
   if (hasEnded_) {
     return;
   }
-  // Its rings are left as they are, for whoever reads on there.
-  EndService();
-  Fail(Error(Mph::Control::ErrorCode::System, reason));
+  if (stage_ == Stage::Creating && end_.pluginId.empty() && !pluginOrders_.empty()) {
+    end_.pluginId = pluginOrders_.front().report->pluginId;
+  }
+  Lose(reason);
   Finish();
 }
 
@@ -148,6 +149,10 @@ Dispatcher::Next Dispatcher::Step() {
   }
   try {
     return service_ ? StepService() : StepIdle();
+  } catch (const ThreadLost& error) {
+    Lose(error.what());
+
+    return Next::End;
   } catch (const Error& error) {
     if (service_) {
       service_->Connection().Close();
@@ -269,6 +274,12 @@ void Dispatcher::EndService() {
 void Dispatcher::Fail(const Error& error) {
   end_.code = error.Code();
   end_.message = error.what();
+}
+
+// Its rings are left as they are, for whoever reads on there.
+void Dispatcher::Lose(const std::string& reason) {
+  EndService();
+  Fail(Error(Mph::Control::ErrorCode::System, reason));
 }
 
 void Dispatcher::Finish() {

@@ -131,8 +131,8 @@ class Dispatcher {
   int Fd() const;
   // The thread cannot go on. Does nothing when it has ended. [instance thread]
   void Abandon(const std::string& reason);
-  // An instance is ready, or has failed. [instance thread]
-  void OnStarted() { wakeup_.Ring(); }
+  // Makes Fd() readable: there is something to do. [any]
+  void Wake() { wakeup_.Ring(); }
 
   // [any]
   const ServingStats& Stats() const { return stats_; }
@@ -171,6 +171,7 @@ class Dispatcher {
   void BeginService(const WorkerAddress& address);
   void EndService();
   void Fail(const Error& error);
+  void Lose(const std::string& reason);
   void Finish();
   std::optional<WorkerAddress> TakeOrder();
   void DeliverMessages();

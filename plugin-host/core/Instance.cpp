@@ -102,6 +102,9 @@ void Instance::Guard(const char* name, Callback callback) {
     callback();
 
     return;
+  } catch (const ThreadLost&) {
+    isInHand_ = false;
+    throw;
   } catch (const std::bad_alloc&) {
     reason = OutOfMemory();
   } catch (const std::exception& error) {

@@ -19,11 +19,18 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <thread>
 
 namespace mph::host {
+
+// What a plugin's callback throws when the thread that it runs on cannot run it any more: what it has in hand is not answered.
+class ThreadLost : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
 
 // Callbacks come from one thread, the instance's own, from the constructor to the destructor. An exception that leaves one of
 // them (create aside) leaves the plugin in a state that nobody knows: it ends the process, and the supervisor starts a fresh one.

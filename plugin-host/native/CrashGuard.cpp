@@ -48,7 +48,13 @@ bool IsOwnFault(int signal, const siginfo_t& info) {
   return std::find(Faults.begin(), Faults.end(), signal) != Faults.end() && (isFromKernel || info.si_pid == getpid());
 }
 
-void OnFatalSignal(int signal, siginfo_t* info, void*) {
+// Written before the first signal can come.
+IsHandled isHandledElsewhere = nullptr;
+
+void OnFatalSignal(int signal, siginfo_t* info, void* context) {
+  if (isHandledElsewhere != nullptr && isHandledElsewhere(signal, info, context)) {
+    return;
+  }
   if (IsOwnFault(signal, *info)) {
     host::InHand::MarkCrashed();
   }
@@ -56,18 +62,20 @@ void OnFatalSignal(int signal, siginfo_t* info, void*) {
   ShutDownSockets();
 #endif
   MemoryLimit::SayIfReached();
-  // Blocked while this handler runs, and reset to the default by SA_RESETHAND: it ends the process as soon as the handler returns, with
-  // the state of the crash in the core.
+  // Blocked while this handler runs: it ends the process as soon as the handler returns, with the state of the crash in the core.
+  std::signal(signal, SIG_DFL);
   raise(signal);
 }
 
 }  // namespace
 
-void Install() {
+void Install(IsHandled isHandled) {
   struct sigaction action {};
 
+  isHandledElsewhere = isHandled;
+
   action.sa_sigaction = OnFatalSignal;
-  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_ONSTACK | SA_SIGINFO);
+  action.sa_flags = SA_ONSTACK | SA_SIGINFO;
   sigfillset(&action.sa_mask);
   for (const int signal : FatalSignals) {
     sigaction(signal, &action, nullptr);

@@ -5,10 +5,15 @@
 // Signal handlers are the process's own, and so are these functions: free ones over one fixed table.
 #pragma once
 
+#include <csignal>
+
 namespace mph::native::CrashGuard {
 
-// [main]
-void Install();
+// True: it was not fatal, and all is well again. Async-signal-safe.
+using IsHandled = bool (*)(int signal, siginfo_t* info, void* context);
+
+// `isHandled` is asked first; nullptr: every one is fatal. [main]
+void Install(IsHandled isHandled = nullptr);
 
 // [any] Beyond the table's size a socket is closed by the kernel alone.
 void Add(int fd);

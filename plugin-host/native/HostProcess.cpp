@@ -1,6 +1,5 @@
 #include "HostProcess.hpp"
 
-#include "CrashGuard.hpp"
 #include "DispatchThread.hpp"
 #include "Error.hpp"
 #include "MemoryLimit.hpp"
@@ -29,8 +28,7 @@ void CheckAppChannel() {
 
   if (fstat(HostProcess::AppChannelFd, &status) != 0 || !S_ISSOCK(status.st_mode)) {
     throw Error(ErrorCode::System,
-                "descriptor 3 is no socket: mediasoup-plugin-host-native is started by the library mediasoup-plugin-host, "
-                "not by hand");
+                "descriptor 3 is no socket: a host is started by the library mediasoup-plugin-host, not by hand");
   }
 }
 
@@ -52,11 +50,11 @@ void IgnoreSignals() {
   std::signal(SIGINT, SIG_IGN);
 }
 
-// What the app left open by mistake is none of the plugin's business; nor is the channel for a process that a plugin starts.
-void CloseInherited() {
-  close_range(HostProcess::AppChannelFd + 1, ~0U, 0);
-  fcntl(HostProcess::AppChannelFd, F_SETFD, FD_CLOEXEC);
-}
+// What the app left open by mistake is none of the plugin's business.
+void CloseInherited() { close_range(HostProcess::AppChannelFd + 1, ~0U, 0); }
+
+// Nor is the channel for a process that a plugin starts.
+void KeepChannel() { fcntl(HostProcess::AppChannelFd, F_SETFD, FD_CLOEXEC); }
 
 // When memory runs out a host goes before a worker. Best effort: a container may forbid it.
 void OfferToOomKiller() {
@@ -78,13 +76,17 @@ void OfferToOomKiller() {
 
 }  // namespace
 
-HostProcess::HostProcess() {
+HostProcess::HostProcess(Within within, CrashGuard::IsHandled isHandled) {
   CheckAppChannel();
   DieWithApp();
   IgnoreSignals();
-  CloseInherited();
+  // Some of them are Node's own by now, and it leaves none of its own to a child.
+  if (within == Within::Nothing) {
+    CloseInherited();
+  }
+  KeepChannel();
   OfferToOomKiller();
-  CrashGuard::Install();
+  CrashGuard::Install(isHandled);
 }
 
 void HostProcess::OnWorkerSocketOpened(int fd) { CrashGuard::Add(fd); }

@@ -1,6 +1,7 @@
-// The native host as a process of the system: what it inherits, how it ends, who ends it.
+// A host as a process of the system: what it inherits, how it ends, who ends it.
 #pragma once
 
+#include "CrashGuard.hpp"
 #include "Host.hpp"
 
 #include <cstdint>
@@ -14,8 +15,11 @@ class HostProcess : public host::Host::Process {
   // The channel with the app.
   static constexpr int AppChannelFd = 3;
 
-  // To be made before the first thread. Throws host::Error when this process was not started by the library. [main]
-  HostProcess();
+  // What of the process is somebody else's as well: nobody's, so that it is to be made before the first thread; or Node's.
+  enum class Within : uint8_t { Nothing, Node };
+
+  // Throws host::Error when this process was not started by the library. [main]
+  explicit HostProcess(Within within = Within::Nothing, CrashGuard::IsHandled isHandled = nullptr);
 
   void OnWorkerSocketOpened(int fd) override;
   void OnWorkerSocketClosing(int fd) override;

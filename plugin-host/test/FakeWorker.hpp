@@ -41,7 +41,7 @@ class FakeWorker {
   Frame Accept() {
     pollfd readable{listener_.Get(), POLLIN, 0};
 
-    Require(poll(&readable, 1, static_cast<int>(WatchdogNs / 1'000'000)) == 1, "the host connects");
+    Require(poll(&readable, 1, WatchdogMs) == 1, "the host connects");
     socket_.emplace(shm::UniqueFd(accept4(listener_.Get(), nullptr, nullptr, SOCK_CLOEXEC)));
 
     return Receive();
@@ -153,10 +153,10 @@ class FakeWorker {
   void Answer(uint32_t id, Build&& build) {
     flatbuffers::FlatBufferBuilder builder;
 
-    socket_->Send(MakeFrame(builder, id, build(builder)), 1000);
+    socket_->Send(MakeFrame(builder, id, build(builder)), WatchdogMs);
   }
 
-  void SendFailure(const std::string& message) { socket_->Send(host::MakeFailure(1, Mph::Control::ErrorCode::Forbidden, message), 1000); }
+  void SendFailure(const std::string& message) { socket_->Send(host::MakeFailure(1, Mph::Control::ErrorCode::Forbidden, message), WatchdogMs); }
 
   Frame Receive() {
     for (;;) {
@@ -166,7 +166,7 @@ class FakeWorker {
 
       pollfd readable{socket_->Fd(), POLLIN, 0};
 
-      Require(poll(&readable, 1, static_cast<int>(WatchdogNs / 1'000'000)) == 1, "the host sends something");
+      Require(poll(&readable, 1, WatchdogMs) == 1, "the host sends something");
       Require(socket_->Receive() != host::ControlSocket::ReceiveResult::Closed, "the host is connected");
     }
   }

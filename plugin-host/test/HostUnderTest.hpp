@@ -88,7 +88,7 @@ class HostUnderTest {
     flatbuffers::FlatBufferBuilder builder;
     const auto id = ++lastId_;
 
-    channel_->Send(MakeFrame(builder, id, build(builder)), 1000);
+    channel_->Send(MakeFrame(builder, id, build(builder)), WatchdogMs);
 
     for (;;) {
       auto frame = Receive();
@@ -110,7 +110,7 @@ class HostUnderTest {
   uint32_t Send(Build&& build, uint32_t id) {
     flatbuffers::FlatBufferBuilder builder;
 
-    channel_->Send(MakeFrame(builder, id, build(builder)), 1000);
+    channel_->Send(MakeFrame(builder, id, build(builder)), WatchdogMs);
 
     return id;
   }
@@ -131,7 +131,7 @@ class HostUnderTest {
   void Shutdown() {
     flatbuffers::FlatBufferBuilder builder;
 
-    channel_->Send(MakeFrame(builder, ++lastId_, Mph::Control::CreateShutdown(builder)), 1000);
+    channel_->Send(MakeFrame(builder, ++lastId_, Mph::Control::CreateShutdown(builder)), WatchdogMs);
   }
 
   // Requires that it works.
@@ -181,7 +181,7 @@ class HostUnderTest {
     channel_->Send(
         MakeFrame(builder, ++lastId_,
                   Mph::Control::CreateConnectWorker(builder, workerPid, builder.CreateString(socketPath), builder.CreateString("secret"))),
-        1000);
+        WatchdogMs);
   }
 
   Frame Disconnect(uint32_t workerPid) {
@@ -211,7 +211,7 @@ class HostUnderTest {
 
       pollfd readable{channel_->Fd(), POLLIN, 0};
 
-      Require(poll(&readable, 1, static_cast<int>(WatchdogNs / 1'000'000)) == 1, "the host answers");
+      Require(poll(&readable, 1, WatchdogMs) == 1, "the host answers");
       Require(channel_->Receive() != host::ControlSocket::ReceiveResult::Closed, "the host is there to answer");
     }
   }

@@ -104,7 +104,7 @@ void AKilledAppLeavesNoHost() {
   // It has its guards once it answers.
   mph::host::ControlSocket socket{mph::shm::UniqueFd(channel[0])};
 
-  socket.Send(MakeFrame<Mph::Control::GetHostStats>(1), 1000);
+  socket.Send(MakeFrame<Mph::Control::GetHostStats>(1), WatchdogMs);
   Require(Until([&] { return socket.Receive() == mph::host::ControlSocket::ReceiveResult::Received; }), "the host runs");
   kill(app, SIGKILL);
   waitpid(app, nullptr, 0);

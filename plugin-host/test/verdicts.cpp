@@ -3,10 +3,12 @@
 #include "FakeRing.hpp"
 #include "FakeWorker.hpp"
 #include "HostUnderTest.hpp"
+#include "Script.hpp"
 #include "Wait.hpp"
 
 #include <csignal>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "tap.hpp"
@@ -99,33 +101,43 @@ void VerdictBeforeCursor() {
   size_t answered = 0;
   size_t violations = 0;
 
-  Require(Until([&] {
-            // In this order: a verdict that is behind its cursor would be missed by the second look.
-            for (int i = 0; i < 500 && answered < Packets; ++i) {
-              for (int burst = 0; burst < 7 && written < Packets && ring.WritePacket(written + 1, static_cast<uint16_t>(written));
-                   ++burst) {
-                ++written;
+  // However long all of them take: what must not happen is that none is answered.
+  while (answered < Packets) {
+    const auto before = answered;
+
+    Require(Until([&] {
+              // In this order: a verdict that is behind its cursor would be missed by the second look.
+              for (int i = 0; i < 500 && answered < Packets; ++i) {
+                for (int burst = 0; burst < 7 && written < Packets && ring.WritePacket(written + 1, static_cast<uint16_t>(written));
+                     ++burst) {
+                  ++written;
+                }
+                worker.Publish(ring);
+
+                const auto tickets = ring.TicketsUpTo(ring.ConsumerCursor());
+
+                answered += ring.TakeVerdicts().size();
+                violations += answered < tickets ? 1 : 0;
               }
-              worker.Publish(ring);
 
-              const auto tickets = ring.TicketsUpTo(ring.ConsumerCursor());
-
-              answered += ring.TakeVerdicts().size();
-              violations += answered < tickets ? 1 : 0;
-            }
-
-            return answered == Packets;
-          }),
-          "all packets are answered");
+              return answered > before;
+            }),
+            "packets are answered");
+  }
   tap::is(violations, size_t{0}, "verdicts are published before the cursor that gives their packets back");
 }
 
 void PendingFromAnotherThread() {
+  const Script script;
   HostUnderTest host;
   FakeWorker worker(100001);
   FakeRing ring(0);
+  std::string laterDrop;
 
-  host.Load("pending", R"({"delayMs": 20, "drop": 1})");
+  for (int i = 1; i <= 30; ++i) {
+    laterDrop += std::to_string(i) + "=later-drop ";
+  }
+  host.Load("script", script.Config("a", laterDrop));
   worker.Meet(host);
   worker.Serve(ring);
   worker.SetAsleep(true);
@@ -135,6 +147,7 @@ void PendingFromAnotherThread() {
   }
   worker.Publish(ring);
   tap::ok(AwaitConsumed(ring) && ring.TakeVerdicts().empty(), "pending packets are given back at once, without a verdict");
+  script.Go();
 
   const auto answers = AwaitVerdicts(ring, 30);
   bool asTold = true;

@@ -2,7 +2,7 @@ import t from 'tap';
 
 import { describe, runMatrix } from '../matrix/matrix.ts';
 
-t.setTimeout(300_000);
+t.setTimeout(900_000);
 
 t.test('every transport × RTP and data × mode × verdict does what it says, with real clients', async (t) => {
 	await runMatrix((cell) => t.ok(cell.ok, describe(cell)));

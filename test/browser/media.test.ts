@@ -25,7 +25,7 @@ const maxFreezeSeconds = 0.2;
 /** What codecs make of colours, and a little more. */
 const pictureTolerance = 12;
 
-t.setTimeout(300_000);
+t.setTimeout(900_000);
 
 type Stage = { readonly page: Page; readonly attach: (options?: Partial<AttachOptions>) => Promise<Attachment> };
 

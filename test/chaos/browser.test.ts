@@ -14,7 +14,7 @@ import { isLong } from './flow.ts';
 
 const [kills, minutes] = isLong ? [100, 2] : [10, 0.25];
 
-t.setTimeout(300_000);
+t.setTimeout(900_000);
 
 t.test('hosts are killed in a call, and the picture goes on in every second', { skip: !existsSync('/usr/bin/chromium') && 'needs Chromium' }, async (t) => {
 	const args = ['drill', '--json', '--browser', '--standby', '--kill', String(kills), '--minutes', String(minutes)];

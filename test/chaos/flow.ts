@@ -76,7 +76,7 @@ export async function openFlow(t: Test, { routers, packetsPerSecond }: FlowOptio
 			const sent = await sender.stop();
 			let [before, unchanged] = [-1, 0];
 
-			await until('an end to the packets on their way', { everyMs: 100, withinMs: 20_000 }, async () => {
+			await until('an end to the packets on their way', { everyMs: 100, withinMs: 60_000 }, async () => {
 				unchanged = receivedSoFar() === before ? unchanged + 1 : 0;
 				before = receivedSoFar();
 

@@ -71,7 +71,7 @@ t.test('verdicts that a host had published as it was killed count, although the 
 });
 
 t.test('packets that wait for a late answer are answered by the next host, as planned or not', async (t) => {
-	const { plugin, attachment, call } = await stage(t, 'pending', { standby: true, config: { delayMs: 1_000 } });
+	const { plugin, attachment, call } = await stage(t, 'pending', { standby: true, config: { delayMs: 2_000 } });
 
 	await until('a standby', () => plugin.standbyPid);
 	await call.sendRange(1, 20);

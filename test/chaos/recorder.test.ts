@@ -20,7 +20,7 @@ import { type Arrival, isLong, openFlow } from './flow.ts';
 const timesKilled = isLong ? 20 : 5;
 const firstSequenceNumber = 65_000;
 
-t.setTimeout(300_000);
+t.setTimeout(900_000);
 
 t.test('a recorder that nobody kills has every packet, in order, none twice', (t) => record(t, 0));
 t.test('a recorder that is killed again and again has every packet, in order, none twice', (t) => record(t, timesKilled));

@@ -7,16 +7,22 @@ import { join } from 'node:path';
 import * as mediasoup from 'mediasoup';
 import type { types } from 'mediasoup';
 
+import { verdictNumber } from '../../plugin-host/runner/instance/decisions.ts';
 import { directoryVariable } from '../../src/app-dir.ts';
 import { Body, ErrorCode as FailureCode } from '../../src/generated/control.js';
 import { createPluginHost } from '../../src/index.ts';
 import { PluginHost } from '../../src/plugin-host.ts';
+import { definePlugin } from '../../src/plugin/define-plugin.ts';
+import { KnownRouter } from '../../src/plugin/known-objects.ts';
+import { PacketView } from '../../src/plugin/packet-view.ts';
+import type { ViewServices } from '../../src/plugin/record-view.ts';
 import type { ErrorCode, Plugin, PluginHostOptions } from '../../src/types.ts';
 import { findWorkerBin } from '../../src/worker-bin.ts';
 import { fixturePlugin } from './binaries.ts';
 import { mediaCodecs } from './call.ts';
 import { nextEvent } from './events.ts';
 import { hostScript, standInHost } from './processes.ts';
+import { ScriptStage, packetBytes } from './script-stage.ts';
 import type { StandInOptions } from './stand-in-worker.ts';
 import { StandInRouter, StandInWorker, standInMediasoup } from './stand-in-worker.ts';
 import { tempDir } from './temp-dir.ts';
@@ -221,6 +227,25 @@ export const casesWithoutWorker: readonly CaseWithoutWorker[] = [
 		title: 'a request that the plugin refuses',
 		names: /request "fail" failed in worker \d+: worker \d+ will not have it/,
 		run: () => attached({}, (plugin) => plugin.request('fail')),
+	},
+	{
+		code: 'MPH_ERR_VIEW_EXPIRED',
+		title: 'a packet that a plugin kept',
+		names: /copy\(\)/,
+		run: async () => {
+			let kept: PacketView | undefined;
+			const onPacket = (packet: PacketView): void => void (kept = packet);
+
+			(await ScriptStage.open(definePlugin({ setup: () => ({ onPacket }) }))).run([packetBytes()]);
+
+			return kept!.ssrc;
+		},
+	},
+	{
+		code: 'MPH_ERR_VERDICT',
+		title: 'a verdict that is none',
+		names: /'maybe'; verdicts are 'accept', 'drop'/,
+		run: async () => verdictNumber('maybe', new PacketView({} as ViewServices, new KnownRouter(1))),
 	},
 	{
 		code: 'MPH_ERR_HOST_USER',

@@ -3,7 +3,7 @@
 import type { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 
-const watchdogMs = 20_000;
+const watchdogMs = 60_000;
 
 /** What `promise` resolves with; rejects, naming it, when it takes far too long. */
 export async function inTime<T>(what: string, promise: Promise<T>): Promise<T> {

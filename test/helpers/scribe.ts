@@ -99,11 +99,21 @@ export class Scribe {
 		appendFileSync(`${this.file}.do.${pid}`, 'die\n');
 	}
 
+	/** Its host reads no more records, from the next packet on. */
+	hold(pid: number): void {
+		appendFileSync(`${this.file}.do.${pid}`, 'hold\n');
+	}
+
+	goOn(pid: number): void {
+		appendFileSync(`${this.file}.do.${pid}`, 'go on\n');
+	}
+
 	/** What became of the call. */
 	async result(call: bigint): Promise<string> {
 		return ResultCode[await until(`the result of call ${call}`, () => this.results().get(call))]!;
 	}
 
+	/** In the order in which they came. */
 	results(): Map<bigint, ResultCode> {
 		return new Map(this.#lines('result').map(([call, code]) => [BigInt(call!), Number(code) as ResultCode]));
 	}

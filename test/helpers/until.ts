@@ -2,7 +2,7 @@
 
 import { until as untilWithin } from '../../tools/lib/until.ts';
 
-const patience = { everyMs: 5, withinMs: 20_000 };
+const patience = { everyMs: 5, withinMs: 60_000 };
 
 /** Resolves with the first value that is neither false nor undefined; rejects with the name of what never came. */
 export function until<T>(what: string, probe: () => Promise<T | false | undefined> | T | false | undefined): Promise<T> {

@@ -43,7 +43,7 @@ t.after(() => {
 	worker.close();
 });
 
-const openPlugin = (witness: Witness, config: { readonly verdict?: number; readonly holdMs?: number; readonly replacement?: string; readonly empty?: number } = {}): Promise<Plugin> =>
+const openPlugin = (witness: Witness, config: { readonly verdict?: number; readonly replacement?: string; readonly empty?: number } = {}): Promise<Plugin> =>
 	pluginHost.createPlugin({ file: fixturePlugin('witness'), config: { file: witness.file, ...config }, hangMs: 60_000 });
 
 async function attached(plugin: Plugin, options: Partial<AttachOptions> = {}): Promise<() => Promise<AttachmentStats>> {
@@ -199,10 +199,11 @@ t.test('a message that is replaced is routed with its new bytes; only whether it
 
 t.test('without a verdict in time a message follows onTimeout', async (t) => {
 	for (const onTimeout of ['accept', 'drop'] as const) {
-		const plugin = await openPlugin(new Witness(), { holdMs: 300 });
+		const plugin = await openPlugin(new Witness());
 		const stats = await attached(plugin, { deadlineMs: 20, onTimeout });
 		const call = await openDataCall(router);
 
+		process.kill(plugin.hostPid!, 'SIGSTOP');
 		call.sendRange(1, 10);
 		await until('10 messages are decided', async () => (({ timeoutAccepted, timeoutDropped }) => timeoutAccepted + timeoutDropped === 10)(await stats()));
 
@@ -213,6 +214,7 @@ t.test('without a verdict in time a message follows onTimeout', async (t) => {
 		} else {
 			t.equal(call.received.length, 0);
 		}
+		process.kill(plugin.hostPid!, 'SIGCONT');
 		call.close();
 		plugin.close();
 	}
@@ -220,10 +222,11 @@ t.test('without a verdict in time a message follows onTimeout', async (t) => {
 
 t.test('without a host a message follows onAbsent, and so does what is held as the host goes', async (t) => {
 	for (const onAbsent of ['accept', 'drop'] as const) {
-		const plugin = await openPlugin(new Witness(), { holdMs: 2000 });
+		const plugin = await openPlugin(new Witness());
 		const stats = await attached(plugin, { deadlineMs: 10_000, onAbsent });
 		const call = await openDataCall(router);
 
+		process.kill(plugin.hostPid!, 'SIGSTOP');
 		call.sendRange(1, 10);
 		await until('10 messages are held', async () => (await stats()).held === 10);
 
@@ -272,11 +275,12 @@ t.test('a message that is too long for the ring, or has too many subchannels, fo
 t.test('what waits is bounded in bytes: beyond that it is overflow', async (t) => {
 	await pluginHost.configureRouter(router, { packetRingSize: 134_217_728 });
 
-	const plugin = await openPlugin(new Witness(), { holdMs: 2000 });
+	const plugin = await openPlugin(new Witness());
 	const stats = await attached(plugin, { deadlineMs: 10_000, onOverflow: 'drop' });
 	const call = await openDataCall(router);
 	const message = Buffer.alloc(262_144, 1);
 
+	process.kill(plugin.hostPid!, 'SIGSTOP');
 	// 64 MiB are 256 of them, but for what they cost besides.
 	for (let i = 0; i < 300; i++) {
 		call.producer.send(message);
@@ -295,6 +299,7 @@ t.test('what waits is bounded in bytes: beyond that it is overflow', async (t) =
 	other.producer.send(message);
 	await until('it is held', async () => (await stats()).held === 1);
 	t.match(await stats(), { closedFreed: 255, overflowDropped: 45 });
+	process.kill(plugin.hostPid!, 'SIGCONT');
 	other.close();
 	plugin.close();
 });

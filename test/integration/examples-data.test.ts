@@ -7,8 +7,6 @@ import { examplePlugin } from '../../tools/lib/example-plugin.ts';
 import { openMediaStage, sendMedia } from '../helpers/media.ts';
 import { until } from '../helpers/until.ts';
 
-t.setTimeout(120_000);
-
 type Ear = { readonly consumer: types.DataConsumer; readonly heard: readonly string[] };
 
 async function listenTo(router: types.Router, producer: types.DataProducer): Promise<Ear> {

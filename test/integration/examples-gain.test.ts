@@ -6,8 +6,6 @@ import t from 'tap';
 import { examplePlugin } from '../../tools/lib/example-plugin.ts';
 import { type MediaStage, type Sender, openMediaStage, play, sendMedia } from '../helpers/media.ts';
 
-t.setTimeout(120_000);
-
 /** In dB against full scale. What ffmpeg misses it says. */
 async function volumeOf(t: Test, stage: MediaStage, { producer }: Sender): Promise<number> {
 	const said = await play(stage, producer, 2, 'volumedetect');

@@ -12,8 +12,6 @@ import { openMediaStage, sendMedia } from '../helpers/media.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 import { until } from '../helpers/until.ts';
 
-t.setTimeout(120_000);
-
 const filesIn = (dir: string, prefix: string, extension: string): string[] =>
 	readdirSync(dir)
 		.filter((name) => name.startsWith(prefix) && name.endsWith(extension))

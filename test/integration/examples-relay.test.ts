@@ -5,8 +5,6 @@ import t from 'tap';
 import { examplePlugin } from '../../tools/lib/example-plugin.ts';
 import { openMediaStage, play, sendMedia } from '../helpers/media.ts';
 
-t.setTimeout(120_000);
-
 for (const [kind, filter, proof] of [
 	['audio', 'volumedetect', /mean_volume: -2[345]\.\d dB/],
 	// One line per frame, and no two alike.

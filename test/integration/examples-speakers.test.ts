@@ -9,8 +9,6 @@ import { examplePlugin } from '../../tools/lib/example-plugin.ts';
 import { openMediaStage } from '../helpers/media.ts';
 import { until } from '../helpers/until.ts';
 
-t.setTimeout(120_000);
-
 const levelUri = 'urn:ietf:params:rtp-hdrext:ssrc-audio-level';
 const levelId = 5;
 const payloadType = 111;

@@ -20,9 +20,6 @@ import { until } from '../helpers/until.ts';
 
 const dataPolicies = { onTimeout: 'accept', onAbsent: 'accept', onOverflow: 'accept' } as const;
 
-// Thousands of records, and hosts that are cut off and followed by others.
-t.setTimeout(240_000);
-
 let pluginHost: PluginHost;
 let worker: types.Worker;
 let router: types.Router;
@@ -275,8 +272,8 @@ t.test('what makes no sense is refused, and says why', async (t) => {
 
 t.test('no more is let through than the plugin may inject', async (t) => {
 	await attachScribe();
-	// As many as this machine writes in seconds.
-	await plugin.setLimits({ packetsPerSecond: 500 });
+	// So few that the slowest machine writes more.
+	await plugin.setLimits({ packetsPerSecond: 50 });
 
 	const call = await openCall(router);
 	const stream = await streamOf(call);
@@ -289,7 +286,7 @@ t.test('no more is let through than the plugin may inject', async (t) => {
 	const passed = results.filter((code) => code === 0).length;
 
 	t.equal(results.length, 6000);
-	t.ok(passed >= 50 && passed < 6000, `${passed} of 6000`);
+	t.ok(passed >= 5 && passed < 6000, `${passed} of 6000`);
 	t.ok(results.every((code) => code === 0 || code === 4), 'the rest was limited');
 	await until('what passed', () => call.received.length === passed);
 	t.ok(isGapless(call.received));

@@ -245,6 +245,7 @@ t.test('an attachment that comes late, and a host that comes later still, know f
 	const before = witness.heard().length;
 
 	await plugin.restart();
+	await until('the data consumer, again', () => witness.heard('data-consumer-created').length === 2);
 
 	const anew = witness.heard().slice(before).filter(({ event }) => event !== 'router-closed' && !event.endsWith('-closed') && event !== 'attachment-removed');
 

@@ -18,8 +18,6 @@ import { nextEvent } from '../helpers/events.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 import { until } from '../helpers/until.ts';
 
-t.setTimeout(120_000);
-
 /** Dies of packet 31, whoever gets it. */
 const poisonous = { n: 5, crashOn: 31 };
 

@@ -45,7 +45,8 @@ async function stage(
 	t.teardown(() => (pluginHost.close(), worker.close()));
 
 	const router = await worker.createRouter({ mediaCodecs });
-	const plugin = await pluginHost.createPlugin<SieveConfig>({ file: fixturePlugin('sieve'), config: { n: 5 }, ...options });
+	// Only where a test says so is a host that does nothing for long a dead one.
+	const plugin = await pluginHost.createPlugin<SieveConfig>({ file: fixturePlugin('sieve'), config: { n: 5 }, hangMs: 60_000, ...options });
 	const attachment = await plugin.attach({ mode: 'filter', ...attach, router, deadlineMs: 5_000 } as AttachOptions);
 	const call = await openCall(router);
 
@@ -255,7 +256,7 @@ t.test('an upgrade that does not load, create or survive its first packet leaves
 });
 
 t.test('an upgrade that hangs on its first packet is replaced by the old one', async (t) => {
-	const staged = await stage(t, { hangMs: 300 });
+	const staged = await stage(t, { hangMs: 1_000 });
 	const { plugin, call } = staged;
 	const { hostPid } = plugin;
 	const sender = sendSteadily(call);
@@ -369,7 +370,7 @@ t.test('a packet that two hosts died of is skipped and saved, and calls go on', 
 });
 
 t.test('a host that is stopped hangs, is killed, and its standby goes on', async (t) => {
-	const staged = await stage(t, { standby: true, hangMs: 300 });
+	const staged = await stage(t, { standby: true, hangMs: 1_000 });
 	const { plugin, attachment, call } = staged;
 	const standby = await standbyOf(plugin);
 	const { hostPid } = plugin;
@@ -385,7 +386,7 @@ t.test('a host that is stopped hangs, is killed, and its standby goes on', async
 });
 
 t.test('a plugin in a busy loop hangs, too', async (t) => {
-	const staged = await stage(t, { standby: true, hangMs: 300, config: { n: 5, hangOn: 101 } });
+	const staged = await stage(t, { standby: true, hangMs: 1_000, config: { n: 5, hangOn: 101 } });
 	const { plugin, call } = staged;
 	const { hostPid } = plugin;
 	const crash = nextEvent<HostCrash>(plugin, 'crash');

@@ -147,7 +147,7 @@ t.test('close() detaches it, once', async (t) => {
 });
 
 t.test('one that is given up is detached in the worker', async (t) => {
-	const { plugin, worker, router } = await stage(t, { answers: { [Body.Attach]: ({ id }) => ok(id) }, timeoutMs: 1_000 });
+	const { plugin, worker, router } = await stage(t, { answers: { [Body.Attach]: ({ id }) => ok(id) }, timeoutMs: 5_000 });
 
 	await t.rejects(plugin.attach({ router }), { code: 'MPH_ERR_TIMEOUT', message: /the host of stand-in is running/ });
 	await until('the request', () => worker.requestsOf(Body.Detach).length === 1);

@@ -178,7 +178,7 @@ t.test('a worker that cannot be used is told of, once, and the others are none t
 });
 
 t.test('stats do without a worker that does not answer', async (t) => {
-	const { pluginHost, mediasoup, dir } = await open(t, { timeoutMs: 1_000 });
+	const { pluginHost, mediasoup, dir } = await open(t, { timeoutMs: 5_000 });
 	const [mute, well] = [
 		await StandInWorker.create(mediasoup, dir, { answers: { [Body.GetStats]: () => undefined } }),
 		await StandInWorker.create(mediasoup, dir),

@@ -176,8 +176,8 @@ t.test('but no longer than its time limit', async (t) => {
 	const { plugin } = await stage(t, 1, { crashBudget: 1_000 });
 	let pid = plugin.hostPid!;
 
-	// The second death in a row is followed by a delay.
-	for (let deaths = 0; deaths < 2; deaths++) {
+	// From the second death in a row on they are followed by a delay that doubles: at last it is one in which nobody can miss the break.
+	for (let deaths = 0; deaths < 6; deaths++) {
 		await until('a host', () => plugin.hostPid !== undefined && (pid = plugin.hostPid));
 		process.kill(pid, 'SIGABRT');
 		await until('its end', () => plugin.hostPid !== pid);

@@ -74,7 +74,7 @@ async function runIn(dir: string, options: DrillOptions, children: Children, not
 			paths.map(({ plan, port }, index) => ({ ...plan, port, packetsPerSecond: rateOf(options.packetsPerSecond, index) })),
 		);
 
-		await until('a first verdict (packets do not pass the tap: was the worker built without it?)', { everyMs: 20, withinMs: 5_000 }, async () =>
+		await until('a first verdict (packets do not pass the tap: was the worker built without it?)', { everyMs: 20, withinMs: 20_000 }, async () =>
 			(await stage.counters()).verdicts > 0 ? true : undefined,
 		);
 

@@ -165,11 +165,11 @@ class ExampleUnderTest {
     result_ = result;
   }
 
-  // Waits until the plugin's threads have brought it about; false: they have not in 20 s.
+  // Waits until the plugin's threads have brought it about; false: they have not in two minutes.
   bool Until(const std::function<bool(const ExampleUnderTest&)>& condition) {
     std::unique_lock lock(mutex_);
 
-    return changed_.wait_for(lock, std::chrono::seconds(20), [&] { return condition(*this); });
+    return changed_.wait_for(lock, std::chrono::seconds(120), [&] { return condition(*this); });
   }
   bool UntilCounted(const char* name, uint64_t value) {
     return Until([&](const ExampleUnderTest& example) { return example.counters_.contains(name) && example.counters_.at(name) >= value; });

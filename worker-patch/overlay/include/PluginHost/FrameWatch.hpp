@@ -3,6 +3,7 @@
 
 #include "common.hpp"
 #include "RTC/RTP/Packet.hpp"
+#include <uv.h> // uv_hrtime()
 #include <vector>
 
 namespace PluginHost
@@ -15,12 +16,16 @@ namespace PluginHost
 	public:
 		/**
 		 * Of each packet that comes, before anything is decided about it.
+		 *
+		 * @return Whether the sender is to begin anew for a frame that was lost too soon after another one.
 		 */
-		void OnReceived(const RTC::RTP::Packet& packet)
+		bool OnReceived(const RTC::RTP::Packet& packet)
 		{
 			auto& stream = GetStream(packet.GetSsrc());
 
 			stream.topTemporalLayer = std::max(stream.topTemporalLayer, packet.GetTemporalLayer());
+
+			return stream.isOwed && Request(stream, uv_hrtime());
 		}
 		/**
 		 * Of each packet that goes out.
@@ -31,28 +36,25 @@ namespace PluginHost
 
 			stream.hasRouted       = true;
 			stream.routedTimestamp = packet.GetTimestamp();
+			// Whatever was lost before, it has begun anew.
+			stream.isOwed = stream.isOwed && !packet.IsKeyFrame();
+		}
+		/**
+		 * Whether those that come after the packet's frame can do without it. No part of it must have gone out.
+		 */
+		bool IsDispensable(const RTC::RTP::Packet& packet)
+		{
+			const auto& stream = GetStream(packet.GetSsrc());
+
+			return stream.topTemporalLayer > 0 && packet.GetTemporalLayer() >= stream.topTemporalLayer &&
+			       !(stream.hasRouted && stream.routedTimestamp == packet.GetTimestamp());
 		}
 		/**
 		 * The packet's frame is lost. Unless others can do without it, the sender is to begin anew, but not all the time.
 		 */
 		bool WantsKeyFrame(const RTC::RTP::Packet& packet, uint64_t nowNs)
 		{
-			auto& stream = GetStream(packet.GetSsrc());
-
-			const bool isDispensable =
-			  stream.topTemporalLayer > 0 && packet.GetTemporalLayer() >= stream.topTemporalLayer;
-			const bool isBegun = stream.hasRouted && stream.routedTimestamp == packet.GetTimestamp();
-
-			if (
-			  (isDispensable && !isBegun) ||
-			  (stream.requestedAtNs != 0 && nowNs - stream.requestedAtNs < MinIntervalNs))
-			{
-				return false;
-			}
-
-			stream.requestedAtNs = nowNs;
-
-			return true;
+			return !IsDispensable(packet) && Request(GetStream(packet.GetSsrc()), nowNs);
 		}
 
 	private:
@@ -64,9 +66,24 @@ namespace PluginHost
 			uint32_t routedTimestamp{ 0 };
 			// 0: never.
 			uint64_t requestedAtNs{ 0 };
+			// A key frame, which may not be asked for yet.
+			bool isOwed{ false };
 		};
 
 	private:
+		static bool Request(Stream& stream, uint64_t nowNs)
+		{
+			stream.isOwed = stream.requestedAtNs != 0 && nowNs - stream.requestedAtNs < MinIntervalNs;
+
+			if (stream.isOwed)
+			{
+				return false;
+			}
+
+			stream.requestedAtNs = nowNs;
+
+			return true;
+		}
 		Stream& GetStream(uint32_t ssrc)
 		{
 			for (auto& stream : this->streams)

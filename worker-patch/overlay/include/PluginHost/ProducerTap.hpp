@@ -91,6 +91,7 @@ namespace PluginHost
 		void Route(Held* held) override;
 
 	private:
+		uint8_t GetSpatialLayer(const RTC::RTP::Packet& packet) const;
 		void RoutePacket(RTC::RTP::Packet* packet);
 		bool WasDropped(uint32_t ssrc, uint16_t seq);
 		DroppedHistory& GetHistory(uint32_t ssrc);

@@ -100,8 +100,10 @@ namespace PluginHost
 		void Route(RTC::Producer* producer, RTC::RTP::Packet* packet);
 		/**
 		 * Leaves the packet out of the numbering of each consumer.
+		 *
+		 * @param withPicture - As Consumer::DropRtpPacket().
 		 */
-		void Drop(RTC::Producer* producer, const RTC::RTP::Packet* packet);
+		void Drop(RTC::Producer* producer, const RTC::RTP::Packet* packet, bool withPicture);
 		/**
 		 * By the router's own method, which takes the message. May throw.
 		 */

@@ -92,9 +92,9 @@ namespace PluginHost
 		Control::CountTapped();
 		VerdictPump::Awake();
 
-		if (HasWholeFrames())
+		if (HasWholeFrames() && this->frames.OnReceived(*packet))
 		{
-			this->frames.OnReceived(*packet);
+			this->producer->RequestKeyFrame(packet->GetSsrc());
 		}
 
 		LivePacket live(packet);
@@ -177,7 +177,7 @@ namespace PluginHost
 		if (traits.isVideo)
 		{
 			traits.isKeyFrame    = packet->IsKeyFrame();
-			traits.spatialLayer  = packet->GetSpatialLayer();
+			traits.spatialLayer  = GetSpatialLayer(*packet);
 			traits.temporalLayer = packet->GetTemporalLayer();
 
 			return traits;
@@ -192,6 +192,18 @@ namespace PluginHost
 		}
 
 		return traits;
+	}
+
+	/**
+	 * The encodings of a simulcast producer are its spatial layers, for consumers as well.
+	 */
+	uint8_t ProducerTap::GetSpatialLayer(const RTC::RTP::Packet& packet) const
+	{
+		const auto& ssrcs = this->info->ssrcs;
+
+		return ssrcs.size() > 1
+		         ? static_cast<uint8_t>(std::ranges::find(ssrcs, packet.GetSsrc()) - ssrcs.begin())
+		         : packet.GetSpatialLayer();
 	}
 
 	bool ProducerTap::HasStream(uint32_t ssrc) const
@@ -274,7 +286,10 @@ namespace PluginHost
 
 		if (fate != Fate::ROUTED)
 		{
-			this->routerTap->Drop(this->producer, packet);
+			const bool isPictureDropped =
+			  fate == Fate::DROPPED && HasWholeFrames() && this->frames.IsDispensable(*packet);
+
+			this->routerTap->Drop(this->producer, packet, isPictureDropped);
 			GetHistory(ssrc).Add(seq);
 
 			return false;

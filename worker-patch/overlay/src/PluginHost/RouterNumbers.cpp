@@ -131,7 +131,7 @@ namespace PluginHost
 		{
 			if (!std::ranges::binary_search(consumers, consumer))
 			{
-				consumer->DropRtpPacket(packet);
+				consumer->DropRtpPacket(packet, /*withPicture*/ false);
 
 				continue;
 			}

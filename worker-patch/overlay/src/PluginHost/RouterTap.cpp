@@ -165,7 +165,7 @@ namespace PluginHost
 		this->router->OnTransportProducerRtpPacketReceived(nullptr, producer, packet);
 	}
 
-	void RouterTap::Drop(RTC::Producer* producer, const RTC::RTP::Packet* packet)
+	void RouterTap::Drop(RTC::Producer* producer, const RTC::RTP::Packet* packet, bool withPicture)
 	{
 		const auto it = this->router->mapProducerConsumers.find(producer);
 
@@ -177,7 +177,7 @@ namespace PluginHost
 #ifndef MPH_SABOTAGE_SKIP_DROP
 		for (auto* consumer : it->second)
 		{
-			consumer->DropRtpPacket(packet);
+			consumer->DropRtpPacket(packet, withPicture);
 		}
 #endif
 	}

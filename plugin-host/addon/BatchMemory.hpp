@@ -1,0 +1,60 @@
+// Where JavaScript finds a batch: the rings as they are, and arrays that are made once (addon.d.ts, BatchArrays).
+#pragma once
+
+#include "RecordBatch.hpp"
+
+#include <napi.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mph/shm/Segment.hpp>
+
+namespace mph::addon {
+
+class BatchMemory {
+ public:
+  static constexpr uint32_t Capacity = host::RecordBatch::Size;
+
+  explicit BatchMemory(Napi::Env env);
+
+  // BatchArrays.
+  Napi::Object Arrays() const { return arrays_.Value(); }
+
+  // Over memory that is read-only: a write is a SIGSEGV. It stays mapped while JavaScript holds it.
+  Napi::ArrayBuffer OpenRing(uint32_t router, std::shared_ptr<const shm::Segment> packets);
+  void CloseRing(uint32_t router) { rings_.erase(router); }
+
+  // Before the records of a batch; `bytes`: of those that may not stand in the ring. True: the side array is another one from now on.
+  bool BeginSide(size_t bytes);
+  Napi::ArrayBuffer Side() const { return side_.Value(); }
+  bool IsInRing(uint32_t router, const uint8_t* record) const;
+  // Says where record `index` stands; one that is not in the ring is copied.
+  void Place(uint32_t index, uint32_t router, const uint8_t* record, uint32_t length);
+
+  uint32_t* Attachments() const { return attachments_; }
+  uint64_t* Causes() const { return causes_; }
+  uint8_t* Verdicts() const { return verdicts_; }
+
+ private:
+  struct Ring {
+    const uint8_t* begin{nullptr};
+    size_t size{0};
+  };
+
+  const Napi::Env env_;
+  Napi::ObjectReference arrays_;
+  uint32_t* offsets_{nullptr};
+  uint8_t* memories_{nullptr};
+  uint32_t* attachments_{nullptr};
+  uint64_t* causes_{nullptr};
+  uint8_t* verdicts_{nullptr};
+  std::map<uint32_t, Ring> rings_;
+  Napi::Reference<Napi::ArrayBuffer> side_;
+  uint8_t* sideBytes_{nullptr};
+  size_t sideSize_{0};
+  size_t sideUsed_{0};
+};
+
+}  // namespace mph::addon
