@@ -9,6 +9,7 @@ import type { AppCommand, AppFigures, AppOptions, AppReport } from './app-option
 type Answer = { readonly id: number; readonly answer?: unknown; readonly error?: string };
 
 export class AppProcess {
+	readonly options: AppOptions;
 	readonly report: AppReport;
 	readonly #child: ChildProcess;
 	#lastId = 0;
@@ -20,11 +21,12 @@ export class AppProcess {
 		});
 		const report = await Promise.race([once(child, 'message').then(([message]) => message as AppReport), failed(child, options)]);
 
-		return new AppProcess(child, report);
+		return new AppProcess(child, options, report);
 	}
 
-	private constructor(child: ChildProcess, report: AppReport) {
+	private constructor(child: ChildProcess, options: AppOptions, report: AppReport) {
 		this.#child = child;
+		this.options = options;
 		this.report = report;
 	}
 

@@ -27,7 +27,7 @@ export type Row = {
 	readonly note?: string;
 };
 
-export const partNames = ['ring', 'verdict', 'e2e', 'worker'] as const;
+export const partNames = ['ring', 'verdict', 'e2e', 'js', 'worker'] as const;
 export type PartName = (typeof partNames)[number];
 
 export const floorNames = ['F0', 'F1', 'F2', 'F3', 'bulk'] as const;

@@ -50,9 +50,9 @@ t.test('what every row remarks stands below the table, once', async (t) => {
 });
 
 t.test('parts run in their own order, all of them when none is named', async (t) => {
-	t.same(parseCommandLine([]), { parts: ['ring', 'verdict', 'e2e', 'worker'], json: false, quick: false });
+	t.same(parseCommandLine([]), { parts: ['ring', 'verdict', 'e2e', 'js', 'worker'], json: false, quick: false });
 	t.same(parseCommandLine(['e2e', 'ring', '--json', '--quick']), { parts: ['ring', 'e2e'], json: true, quick: true });
-	t.throws(() => parseCommandLine(['rings']), /there is no part rings; there are ring, verdict, e2e, worker/);
+	t.throws(() => parseCommandLine(['rings']), /there is no part rings; there are ring, verdict, e2e, js, worker/);
 	t.throws(() => parseCommandLine(['--jsn']), TypeError);
 });
 
