@@ -15,12 +15,13 @@ import type { InjectionLimits } from './limits.ts';
 import { parseLimits } from './limits.ts';
 import type { LogLevel, Logger } from './logger.ts';
 import type { Placement, PluginSettings, UpgradeOptions } from './options.ts';
-import { parseUpgradeOptions } from './options.ts';
+import { checkMemoryLimit, parseUpgradeOptions } from './options.ts';
 import { PluginAttachments } from './plugin-attachments.ts';
 import type { PluginEvents, PluginNews, PluginObserver, PluginObserverEvents } from './plugin-events.ts';
 import { checkPluginFile } from './plugin-file.ts';
 import { PluginMessages } from './plugin-messages.ts';
 import type { NotificationMethod, NotifyOptions, PluginProtocol, RequestAllOptions, RequestMethod, RequestOptions } from './plugin-protocol.ts';
+import { PluginReload } from './plugin-reload.ts';
 import type { PluginStats } from './stats.ts';
 import { pluginStatsOf } from './stats.ts';
 import type { SupervisorState } from './supervisor-types.ts';
@@ -69,6 +70,7 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData, P
 	#code: PluginCode;
 	#identity: PluginIdentity | undefined;
 	#appData: PluginAppData;
+	#reload: PluginReload | undefined;
 	#closed = false;
 
 	/** @private Made by `pluginHost.createPlugin()`. */
@@ -218,6 +220,7 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData, P
 		const code = { ...this.#code, ...parseUpgradeOptions(options) };
 
 		this.#assertOpen('upgrade()');
+		checkMemoryLimit('upgrade()', code.file, this.#unit.settings.memoryLimit);
 		await checkPluginFile(code.file);
 		this.#assertOpen('upgrade()');
 		await this.#unit.replace('upgrade()', new Map([[this.id, code]]));
@@ -288,6 +291,7 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData, P
 			return;
 		}
 		this.#closed = true;
+		this.#reload?.close();
 
 		const left = this.#unit.leave(this, this.#attachments.pluginClosed());
 
@@ -299,6 +303,11 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData, P
 	/** @private Resolves when its host runs it and is connected to all workers. */
 	async start(): Promise<void> {
 		await this.#unit.join(this);
+
+		if (this.#context.settings.watch && !this.#closed) {
+			this.#reload = new PluginReload(this, () => this.#unit.replace('restart()'), this.#context.logger);
+			await this.#reload.open();
+		}
 	}
 
 	/** @private */
@@ -315,6 +324,7 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData, P
 	adopted(code: PluginCode, identity: PluginIdentity): void {
 		this.#code = code;
 		this.#identity = identity;
+		this.#reload?.follow(code.file);
 	}
 
 	/** @private */

@@ -9,7 +9,7 @@ import { directoryVariable, hostUserVariable } from '../../src/app-dir.ts';
 import { Body, HostPhase } from '../../src/generated/control.js';
 import { createPluginHost } from '../../src/index.ts';
 import { readCrashCapture } from '../../src/pcapng.ts';
-import type { HostCrash, Plugin, PluginHost, PluginHostOptions, PluginOptions, PoisonReport } from '../../src/types.ts';
+import type { HostCrash, HostRestart, Plugin, PluginHost, PluginHostOptions, PluginOptions, PoisonReport } from '../../src/types.ts';
 import { fixturePlugin } from '../helpers/binaries.ts';
 import { nextEvent } from '../helpers/events.ts';
 import { hostScript, isAlive, standInHost } from '../helpers/processes.ts';
@@ -115,7 +115,7 @@ t.test('an upgrade that fails changes nothing', async (t) => {
 
 	attachment.on('absent', () => t.fail('it never was absent'));
 	await t.rejects(plugin.upgrade({ file: '/nowhere/plugin.so' }), { code: 'MPH_ERR_PLUGIN_FILE' });
-	await t.rejects(plugin.upgrade({ file: '/some/plugin.mjs' }), { code: 'MPH_ERR_PLUGIN_KIND' });
+	await t.rejects(plugin.upgrade({ file: '/some/plugin.mjs' }), { code: 'MPH_ERR_PLUGIN_FILE' });
 	await t.rejects(plugin.upgrade({ config: { failAtLoad: 'it does not like its config' } }), { message: 'it does not like its config' });
 	t.match(plugin, { file, config, hostPid, version: '1.0.0' });
 	t.ok(attachment.active);
@@ -251,4 +251,56 @@ t.test('without one the directory is closed to others, and the variable is not t
 	t.equal(process.env[hostUserVariable], undefined);
 	pluginHost.close();
 	t.equal(process.env[hostUserVariable], 'of a parent app');
+});
+
+t.test('with `watch` it is restarted when its file is saved; what does not run is told of, and the old one serves on', async (t) => {
+	const watched = join(t.testdir({ 'watched.so': 'one' }), 'watched.so');
+	const staged = await stage(t, { file: watched, watch: true });
+	const { plugin, router } = staged;
+	const { hostPid } = plugin;
+	const attachment = await plugin.attach({ router });
+	const restarted = nextEvent<HostRestart>(plugin, 'restarted');
+
+	attachment.on('absent', () => t.fail('it never was absent'));
+	writeFileSync(watched, 'two');
+
+	const pid = await nextWarm(staged);
+
+	t.match(await restarted, { pid, previousPid: hostPid });
+
+	// Its process ends before it is warm.
+	const failed = nextEvent<Error>(plugin, 'reloadfailed');
+
+	writeFileSync(watched, 'three');
+	process.kill(await until('one more host', async () => (await plugin.dump()).hostPids.find((other) => other !== pid && other !== hostPid)), 'SIGKILL');
+	t.match(await failed, { code: 'MPH_ERR_HOST_DIED' });
+	t.equal(plugin.hostPid, pid);
+	t.match(staged.log, [/accept|stand-in.*: what was saved does not run, and what ran before serves on: .*SIGKILL/]);
+
+	plugin.close();
+	writeFileSync(watched, 'four');
+});
+
+t.test('a file that is saved while the app has the plugin restarted is loaded afterwards', async (t) => {
+	const watched = join(t.testdir({ 'watched.so': 'one' }), 'watched.so');
+	const staged = await stage(t, { file: watched, watch: true });
+	const { plugin, worker } = staged;
+	const pids: number[] = [];
+
+	plugin.on('restarted', ({ pid }) => pids.push(pid));
+
+	const restarting = plugin.restart();
+
+	writeFileSync(watched, 'two');
+	await until('two restarts', async () => {
+		for (const pid of (await plugin.dump()).hostPids) {
+			if (pid !== plugin.hostPid) {
+				worker.say(hostStateChanged(plugin.id, pid, HostPhase.Warm));
+			}
+		}
+
+		return pids.length === 2;
+	});
+	await restarting;
+	t.not(pids[0], pids[1]);
 });
