@@ -1,4 +1,5 @@
 import t from 'tap';
+import { z } from 'zod';
 
 import { isPluginDefinition } from '../../src/plugin/define-plugin.ts';
 import type { PluginConfig, PluginEvents, PluginRequests } from '../../src/plugin/index.ts';
@@ -84,4 +85,20 @@ t.test('settings have defaults, and are checked', async (t) => {
 	] as const) {
 		t.throws(() => definePlugin(source as never), { code, message });
 	}
+});
+
+t.test('a schema of zod is one', async (t) => {
+	const config = z.object({ packetsPerSecond: z.number().positive(), burst: z.number().default(5) });
+	const throttle = definePlugin({
+		config,
+		setup: ({ config: { packetsPerSecond, burst } }) => {
+			const limit: number = packetsPerSecond + burst;
+
+			return { onPacket: () => (limit > 0 ? 'accept' : 'drop') };
+		},
+	});
+	const given: PluginConfig<typeof throttle> = { packetsPerSecond: 3 };
+
+	t.same(await throttle.config!['~standard'].validate(given), { value: { packetsPerSecond: 3, burst: 5 } });
+	t.match(await throttle.config!['~standard'].validate({ packetsPerSecond: -3 }), { issues: [{ path: ['packetsPerSecond'], message: String }] });
 });
