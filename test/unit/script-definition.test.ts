@@ -49,6 +49,10 @@ t.test('a definition carries the types of its configuration, requests and events
 	// @ts-expect-error: its limit is a number.
 	const wrongBody: Requests['setLimit']['body'] = { limit: '3' };
 
+	const untyped = definePlugin({ setup: () => ({ onRequest: () => 1 }) });
+	const any: PluginRequests<typeof untyped>['whatever']['body'] = { of: 'any kind' };
+
+	t.ok(any);
 	t.ok([config, body, answer, later, event, wrongConfig, unknown ?? true, wrongBody].every(Boolean));
 	t.ok(isPluginDefinition(typed));
 	definePlugin({
