@@ -115,6 +115,8 @@ namespace PluginHost
 		ankerl::unordered_dense::set<uint32_t> subscribed;
 		// The rest of a video frame goes with its first packet that is dropped.
 		bool wholeFrames{ false };
+		// Which plugin of the group it is, for the host.
+		std::string member;
 		std::string context;
 		// True from the first time that a host serves it; its policies count from then on.
 		bool active{ false };

@@ -167,6 +167,7 @@ namespace PluginHost::EventBuilder
 
 		const auto id      = builder.CreateString(attachment.id);
 		const auto context = builder.CreateString(attachment.context);
+		const auto member  = builder.CreateString(attachment.member);
 
 		Mph::Control::EventBuilder event(builder);
 
@@ -175,6 +176,7 @@ namespace PluginHost::EventBuilder
 		event.add_attachmentId(id);
 		event.add_mode(attachment.mode);
 		event.add_context(context);
+		event.add_member(member);
 
 		return event.Finish();
 	}

@@ -358,6 +358,7 @@ namespace PluginHost
 		attachment->onTimeout  = message->onTimeout();
 		attachment->onAbsent   = message->onAbsent();
 		attachment->onOverflow = message->onOverflow();
+		attachment->member     = stringOf(message->member());
 		attachment->context    = stringOf(message->context());
 
 		attachment->selection = Attachment::Selection{ .subscribe      = message->subscribe(),
