@@ -175,6 +175,7 @@ namespace PluginHost::EventBuilder
 		event.add_attachment(attachment.number);
 		event.add_attachmentId(id);
 		event.add_mode(attachment.mode);
+		event.add_onError(attachment.onError);
 		event.add_context(context);
 		event.add_member(member);
 
