@@ -4,7 +4,7 @@ import { describe, runMatrix } from '../matrix/matrix.ts';
 
 t.setTimeout(900_000);
 
-t.test('every transport × RTP and data × mode × verdict does what it says, with real clients', async (t) => {
+t.test('every language × transport × RTP and data × mode × verdict does what it says, with real clients', async (t) => {
 	await runMatrix((cell) => t.ok(cell.ok, describe(cell)));
 });
 

@@ -1,10 +1,13 @@
-// Transport × RTP or data × mode × verdict, with real clients: each cell attaches a plugin of one verdict to a lane and looks at what it does, by
+// Language × transport × RTP or data × mode × verdict, with real clients: each cell attaches a plugin of one verdict to a lane and looks at what it does, by
 // the attachment's counters and by what arrives behind the router.
+
+import { join } from 'node:path';
 
 import * as mediasoup from 'mediasoup';
 
 import type { AttachmentStats, Plugin } from '../../src/index.ts';
 import { createPluginHost } from '../../src/index.ts';
+import { repoRoot } from '../../tools/lib/paths.ts';
 import { fixturePlugin } from '../helpers/binaries.ts';
 import { mediaCodecs } from '../helpers/call.ts';
 import { until } from '../helpers/until.ts';
@@ -31,14 +34,22 @@ const columns: readonly Column[] = [
 	{ mode: 'filter', verdict: 'take', counter: 'taken', arrives: 'nothing' },
 	{ mode: 'filter', verdict: 'replace', counter: 'replaced', arrives: 'replaced' },
 	{ mode: 'filter', verdict: 'bypass', counter: 'bypassed', arrives: 'all' },
+	{ mode: 'filter', verdict: 'error', counter: 'errorDropped', arrives: 'nothing' },
 	{ mode: 'filter', verdict: 'pending', counter: 'accepted', arrives: 'all' },
 	{ mode: 'filter', verdict: 'extend', counter: 'accepted', arrives: 'all' },
 	{ mode: 'divert', verdict: 'accept', counter: 'diverted', arrives: 'nothing' },
 ];
 
-export type Cell = { readonly lane: Lane; readonly column: Column; readonly result: string; readonly ok: boolean };
+/** What decides: the same plugin in C++ and in TypeScript, in a host of its kind. */
+export const languages = ['native', 'typescript'] as const;
+export type Language = (typeof languages)[number];
 
-export async function runMatrix(report: (cell: Cell) => void): Promise<readonly Cell[]> {
+export type Cell = { readonly language: Language; readonly lane: Lane; readonly column: Column; readonly result: string; readonly ok: boolean };
+
+const fileOf = (language: Language): string =>
+	language === 'native' ? fixturePlugin('one-verdict') : join(repoRoot, 'test/fixtures/plugins/one-verdict.ts');
+
+export async function runMatrix(report: (cell: Cell) => void, chosen: readonly Language[] = languages): Promise<readonly Cell[]> {
 	const pluginHost = await createPluginHost({ mediasoup });
 	const worker = await mediasoup.createWorker({ workerBin: pluginHost.workerBin, logLevel: 'warn' });
 	const closers: (() => Promise<void> | void)[] = [() => (pluginHost.close(), worker.close())];
@@ -50,17 +61,19 @@ export async function runMatrix(report: (cell: Cell) => void): Promise<readonly 
 		const { lanes, close } = await openLanes(router, beyond);
 
 		closers.push(close);
-		for (const column of columns) {
-			const { verdict } = column;
-			const plugin = await pluginHost.createPlugin({ file: fixturePlugin('one-verdict'), config: { verdict, delayMs: timesOf(verdict).delayMs }, hangMs: 60_000 });
+		for (const language of chosen) {
+			for (const column of columns) {
+				const { verdict } = column;
+				const plugin = await pluginHost.createPlugin({ file: fileOf(language), config: { verdict, delayMs: timesOf(verdict).delayMs }, hangMs: 60_000 });
 
-			for (const lane of lanes) {
-				const cell = { lane, column, ...(await play(plugin, lane, column)) };
+				for (const lane of lanes) {
+					const cell = { language, lane, column, ...(await play(plugin, lane, column)) };
 
-				cells.push(cell);
-				report(cell);
+					cells.push(cell);
+					report(cell);
+				}
+				plugin.close();
 			}
-			plugin.close();
 		}
 	} finally {
 		for (const closer of closers.reverse()) {
@@ -94,7 +107,7 @@ async function play(plugin: Plugin, lane: Lane, { mode, verdict, counter, arrive
 			}
 		}
 
-		const lost = stats.timeoutDropped + stats.absentDropped + stats.overflowDropped + stats.errorDropped;
+		const lost = stats.timeoutDropped + stats.absentDropped + stats.overflowDropped + (counter === 'errorDropped' ? 0 : stats.errorDropped);
 		const leaked = arrives === 'nothing' ? lane.arrived().all - before.all : 0;
 		// One may have been on its way as the attachment came.
 		const ok = lost === 0 && leaked <= 1 && (arrives === 'replaced' || lane.arrived().replaced === before.replaced);
@@ -108,8 +121,8 @@ async function play(plugin: Plugin, lane: Lane, { mode, verdict, counter, arrive
 }
 
 /** A line per lane and column. */
-export function describe({ lane, column, result, ok }: Cell): string {
-	const where = `${lane.transport.padEnd(7)}${lane.kind.padEnd(5)}${lane.client.padEnd(21)}`;
+export function describe({ language, lane, column, result, ok }: Cell): string {
+	const where = `${language.padEnd(11)}${lane.transport.padEnd(7)}${lane.kind.padEnd(5)}${lane.client.padEnd(21)}`;
 
 	return `${ok ? 'ok  ' : 'FAIL'} ${where}${column.mode.padEnd(8)}${column.verdict.padEnd(9)}${result}`;
 }
