@@ -22,7 +22,7 @@ export function isScenario(text: string): text is Scenario {
 }
 
 /** Without end: all of them in random order, then all of them in another one. The same seed gives the same order. */
-export function* inRandomOrder(scenarios: readonly Scenario[], seed: number): Generator<Scenario, never> {
+export function* inRandomOrder<T>(scenarios: readonly T[], seed: number): Generator<T, never> {
 	const random = randomNumbers(seed);
 
 	for (;;) {
