@@ -17,6 +17,8 @@ export type HostCrash = {
 	readonly hung: boolean;
 	/** Files with a packet that it died of, as did a host before it; the packet is skipped from now on. */
 	readonly poison: readonly string[];
+	/** Process id of the worker whose thread ended while the process lives on, as hosts for scripts can. Undefined: it is the whole host. */
+	readonly workerPid: number | undefined;
 	/** In words, for a log. */
 	readonly reason: string;
 };
@@ -84,6 +86,7 @@ export class CrashReport {
 			heldByWorker,
 			hung,
 			poison: [...poison],
+			workerPid: undefined,
 			reason: describeEnd(this.#exit, [this.#reason, ...poison.map((file) => `of a packet that is in ${file}`)].filter(Boolean).join('; ')),
 		});
 	}

@@ -9,6 +9,8 @@ export const defaults = {
 
 	/** Whether a second host waits, ready to take over. */
 	standby: false,
+	/** Whether a plugin is restarted when its file is saved. */
+	watch: false,
 	/** A host without progress for that long while work is outstanding hangs. */
 	hangMs: 1_000,
 

@@ -2,7 +2,6 @@
 // for a worker that did not get it. Which of them serves is not decided here.
 
 import { randomBytes } from 'node:crypto';
-import { basename } from 'node:path';
 
 import { EnhancedEventEmitter } from 'mediasoup/extras';
 
@@ -29,6 +28,10 @@ export type HostLauncherEvents = {
 	change: [];
 	/** From an instance that serves, or did. */
 	post: [PluginPost];
+	/** A host for scripts says that it lost the worker; that need not be the end of either. */
+	threadlost: [HostRun, SupervisedWorker, reason: string];
+	/** The worker has it as a host now. */
+	connected: [HostRun, SupervisedWorker];
 	/** An empty id: the host itself. */
 	log: [LogLevel, string, pluginId: string];
 };
@@ -77,7 +80,7 @@ export class HostLauncher extends EnhancedEventEmitter<HostLauncherEvents> {
 
 		// The workers answer while the process starts.
 		const tokens = [...this.workers].map((worker) => [worker, this.#issueToken(worker)] as const);
-		const host = startHost(nameOf(codes));
+		const host = startHost(codes);
 		const run = new HostRun({
 			...{ number, host, codes },
 			loadFields: { placement: placementCodes[placement], memoryLimit },
@@ -98,6 +101,13 @@ export class HostLauncher extends EnhancedEventEmitter<HostLauncherEvents> {
 		}
 
 		return run;
+	}
+
+	/** It lost the worker, and both live on. */
+	connectAnew(run: HostRun, worker: SupervisedWorker): void {
+		if (!run.isOver && this.workers.has(worker)) {
+			this.#connect(run, worker, this.#issueToken(worker));
+		}
 	}
 
 	/** The youngest one, should a number have come round again. */
@@ -163,18 +173,23 @@ export class HostLauncher extends EnhancedEventEmitter<HostLauncherEvents> {
 
 	/** Tries again for as long as both are there: calls of that worker depend on it. */
 	#connect(run: HostRun, worker: SupervisedWorker, token: Promise<string>, retryMs = this.#options.delays.restartDelayMs): void {
-		run.connect(worker, token).catch((error: Error) => {
-			// With a lost host there is nothing to try.
-			if (run.isOver || run.isOnTrial || error instanceof HostDiedError) {
-				return;
+		run.connect(worker, token).then(
+			() => this.emit('connected', run, worker),
+			(error: Error) => this.#onNotConnected(run, worker, error, retryMs),
+		);
+	}
+
+	#onNotConnected(run: HostRun, worker: SupervisedWorker, error: Error, retryMs: number): void {
+		// With a lost host there is nothing to try.
+		if (run.isOver || run.isOnTrial || error instanceof HostDiedError) {
+			return;
+		}
+		this.#log('error', `${error.message}; trying again in ${retryMs} ms`);
+		setTimeout(() => {
+			if (!run.isOver && this.workers.has(worker)) {
+				this.#connect(run, worker, this.#issueToken(worker), Math.min(retryMs * 2, this.#options.delays.maxRestartDelayMs));
 			}
-			this.#log('error', `${error.message}; trying again in ${retryMs} ms`);
-			setTimeout(() => {
-				if (!run.isOver && this.workers.has(worker)) {
-					this.#connect(run, worker, this.#issueToken(worker), Math.min(retryMs * 2, this.#options.delays.maxRestartDelayMs));
-				}
-			}, retryMs).unref();
-		});
+		}, retryMs).unref();
 	}
 
 	#issueToken(worker: SupervisedWorker): Promise<string> {
@@ -230,22 +245,24 @@ export class HostLauncher extends EnhancedEventEmitter<HostLauncherEvents> {
 	}
 
 	#onWorkerLost(run: HostRun, workerPid: number, reason: string): void {
+		const lost = this.#workerOf(workerPid);
+
+		if (reason) {
+			this.#log('warn', `the host lost worker ${workerPid}: ${reason}`);
+		}
+		if (run.host.kind === 'script' && lost && !run.isOver) {
+			this.emit('threadlost', run, lost, reason);
+
+			return;
+		}
 		for (const worker of run.connected) {
 			if (worker.pid === workerPid) {
 				run.connected.delete(worker);
 			}
-		}
-		if (reason) {
-			this.#log('warn', `the host lost worker ${workerPid}: ${reason}`);
 		}
 	}
 
 	#log(level: LogLevel, line: string): void {
 		this.emit('log', level, line, '');
 	}
-}
-
-/** "throttle.so", "throttle.so+counter.so" */
-function nameOf(codes: PluginCodes): string {
-	return [...codes.values()].map(({ file }) => basename(file)).join('+');
 }

@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { InvalidOptionError } from './errors.ts';
 import { show } from './validate.ts';
 
-export const hostOptionNames = ['crashBudget', 'standby', 'hangMs', 'memoryLimit', 'placement', 'limits'] as const;
+export const hostOptionNames = ['crashBudget', 'standby', 'hangMs', 'memoryLimit', 'placement', 'limits', 'execArgv', 'threadLimits', 'dev'] as const;
 
 export type HostOptionName = (typeof hostOptionNames)[number];
 

@@ -22,6 +22,7 @@ import { LineSplitter } from './line-splitter.ts';
 import type { LogLevel } from './logger.ts';
 import { logLevels } from './logger.ts';
 import type { HostUser } from './options.ts';
+import type { PluginKind } from './plugin-file.ts';
 
 export type HostExit = {
 	readonly code: number | null;
@@ -42,6 +43,10 @@ export type PluginReply = Incoming['PluginReply'];
 
 export type HostProcessOptions = {
 	readonly bin: string;
+	/** Of its command line. Default: none. */
+	readonly args?: readonly string[];
+	/** One for scripts survives the end of a thread that serves one worker. Default: native. */
+	readonly kind?: PluginKind;
 	/** Names what it runs in messages: a path, or file names. */
 	readonly pluginFile: string;
 	readonly timeoutMs: number;
@@ -69,6 +74,7 @@ const keptLines = 5;
 export class HostProcess extends EnhancedEventEmitter<HostProcessEvents> {
 	/** Resolves with `exit`. */
 	readonly exited: Promise<HostExit>;
+	readonly kind: PluginKind;
 	readonly #child: ChildProcess;
 	readonly #channel: ControlClient;
 	readonly #pluginFile: string;
@@ -76,14 +82,15 @@ export class HostProcess extends EnhancedEventEmitter<HostProcessEvents> {
 	#exit: HostExit | undefined;
 	#requests = 0;
 
-	constructor({ bin, pluginFile, timeoutMs, user }: HostProcessOptions) {
+	constructor({ bin, args = [], kind = 'native', pluginFile, timeoutMs, user }: HostProcessOptions) {
 		super();
+		this.kind = kind;
 		this.#pluginFile = pluginFile;
 
 		// A host gets its secrets by its channel and has no business in the directory.
 		const { [directoryVariable]: _, [hostUserVariable]: __, ...env } = process.env;
 
-		this.#child = spawn(bin, [], { ...user, env, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
+		this.#child = spawn(bin, args, { ...user, env, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
 		this.exited = this.#watch();
 
 		// Without descriptors for the pipes there are no streams; then there is no process either, and 'exit' says so.

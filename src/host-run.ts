@@ -75,6 +75,8 @@ export class HostRun extends EnhancedEventEmitter<HostRunEvents> {
 	/** If there is more to it than that it ended. */
 	lostReason = '';
 	hung = false;
+	/** It was killed for what its threads did. */
+	isCondemned = false;
 
 	constructor({ number, host, codes, loadFields, snapshotsOf }: HostRunOptions) {
 		super();
@@ -155,8 +157,13 @@ export class HostRun extends EnhancedEventEmitter<HostRunEvents> {
 
 	/** The worker is gone. */
 	forget(worker: SupervisedWorker): void {
-		this.connected.delete(worker);
+		this.disconnected(worker);
 		this.#connections.delete(worker);
+	}
+
+	/** What it was to that worker it is not any more; it lives on. */
+	disconnected(worker: SupervisedWorker): void {
+		this.connected.delete(worker);
 		this.#phases.delete(worker);
 		this.emit('change');
 	}

@@ -1,8 +1,11 @@
 // What one host process runs, and so what starts, dies, is restarted and is known to the workers as one: a plugin, or the plugins of a group.
 
+import { basename } from 'node:path';
+
 import { CrashCaptures } from './crash-captures.ts';
 import type { HostDiedError } from './errors.ts';
 import { InvalidStateError } from './errors.ts';
+import type { HostCommand } from './host-command.ts';
 import type { PluginIdentity, PluginPost } from './host-process.ts';
 import { HostProcess } from './host-process.ts';
 import type { PluginCode, PluginCodes } from './host-run.ts';
@@ -11,6 +14,8 @@ import { Limits } from './limits.ts';
 import type { LogLevel, Logger } from './logger.ts';
 import type { HostUser, PluginSettings } from './options.ts';
 import type { PluginNews } from './plugin-events.ts';
+import type { PluginKind } from './plugin-file.ts';
+import { hostKindOf } from './plugin-file.ts';
 import { PluginRequests } from './plugin-requests.ts';
 import { capturePoison } from './poison-captures.ts';
 import type { RawInstanceStats } from './control/raw-stats.ts';
@@ -44,7 +49,8 @@ export type HostUnitOptions = {
 	readonly id: string;
 	/** Of its first plugin. */
 	readonly settings: PluginSettings;
-	readonly hostBin: string;
+	/** Throws when there is none. */
+	readonly hostCommand: (kind: PluginKind) => HostCommand;
 	readonly logger: Logger;
 	readonly timeoutMs: number;
 	readonly hostUser: HostUser | undefined;
@@ -73,7 +79,7 @@ export class HostUnit {
 	#endedBy: HostDiedError | undefined;
 
 	constructor(options: HostUnitOptions) {
-		const { id, settings, hostBin, timeoutMs, hostUser: user, logger, crashDir } = options;
+		const { id, settings, logger, timeoutMs, crashDir } = options;
 
 		this.#options = options;
 		this.#captures = new CrashCaptures(crashDir);
@@ -81,7 +87,7 @@ export class HostUnit {
 		this.#supervisor = new Supervisor({
 			...settings,
 			...{ unitId: id, codes: new Map([[id, settings]]), timeoutMs },
-			startHost: (pluginFile) => new HostProcess({ bin: hostBin, pluginFile, timeoutMs, user }),
+			startHost: (codes) => this.#startHost(codes),
 		});
 		this.requests = new PluginRequests(this.#supervisor.serving);
 		this.#listen();
@@ -104,6 +110,11 @@ export class HostUnit {
 	/** Of what it runs, for messages. */
 	get name(): string {
 		return [...this.#members.values()].map(({ name }) => name).join('+');
+	}
+
+	/** Of hosts that it starts from now on. */
+	get kind(): PluginKind {
+		return hostKindOf([...this.#members.values()].map(({ code }) => code.file));
 	}
 
 	get closed(): boolean {
@@ -221,10 +232,10 @@ export class HostUnit {
 	}
 
 	async hostStats(): Promise<HostStats> {
-		const { starts, deaths } = this.#supervisor;
+		const { starts, deaths, threadDeaths } = this.#supervisor;
 		const pid = this.hostPid;
 
-		return { pid, rssBytes: pid === undefined ? undefined : await rssBytesOf(pid), standbyPid: this.standbyPid, starts, deaths };
+		return { pid, rssBytes: pid === undefined ? undefined : await rssBytesOf(pid), standbyPid: this.standbyPid, starts, deaths, threadDeaths };
 	}
 
 	/** As the host that serves counts. */
@@ -255,6 +266,16 @@ export class HostUnit {
 		} finally {
 			this.#settled.resolve();
 		}
+	}
+
+	#startHost(codes: PluginCodes): HostProcess {
+		const { hostCommand, timeoutMs, hostUser: user } = this.#options;
+		const files = [...codes.values()].map(({ file }) => file);
+		const kind = hostKindOf(files);
+		// "throttle.so", "throttle.so+counter.so"
+		const pluginFile = files.map((file) => basename(file)).join('+');
+
+		return new HostProcess({ ...hostCommand(kind), kind, pluginFile, timeoutMs, user });
 	}
 
 	#close(): Promise<void> {

@@ -32,16 +32,22 @@ export class HostWork {
 		if (gaveVerdicts.includes(true)) {
 			return true;
 		}
-		if (run?.servedAt === undefined) {
+		// That it lived for a while was not for its threads to do.
+		if (run?.servedAt === undefined || run.isCondemned) {
 			return false;
 		}
 
 		return lostAt - run.servedAt >= this.#workAfterMs || wasKilled(run);
 	}
 
+	/** Likewise, of the verdicts of one worker alone. */
+	wasDoneIn(worker: SupervisedWorker): Promise<boolean> {
+		return this.#sawNewVerdicts(worker);
+	}
+
 	/** Likewise for one that only waited: there is nothing that workers could tell of it. */
 	async hadWaited(run: HostRun | undefined): Promise<boolean> {
-		return run?.upAt !== undefined && (performance.now() - run.upAt >= this.#workAfterMs || wasKilled(run));
+		return run?.upAt !== undefined && !run.isCondemned && (performance.now() - run.upAt >= this.#workAfterMs || wasKilled(run));
 	}
 
 	async #sawNewVerdicts(worker: SupervisedWorker): Promise<boolean> {

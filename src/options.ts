@@ -16,6 +16,9 @@ import type { InjectionLimits, LimitSettings } from './limits.ts';
 import { parseLimits } from './limits.ts';
 import type { Logger } from './logger.ts';
 import { completeLogger, logLevels } from './logger.ts';
+import { pluginKindOf } from './plugin-file.ts';
+import type { ScriptOptions, ScriptSettings } from './script-options.ts';
+import { readScriptOptions, scriptOptionNames } from './script-options.ts';
 import { OptionReader, isObject } from './validate.ts';
 
 /** What the library needs of the mediasoup module: `import * as mediasoup from 'mediasoup'` is it. */
@@ -42,10 +45,10 @@ export type PluginHostOptions = {
 
 export type HostUser = { readonly uid: number; readonly gid: number };
 
-export type PluginOptions<Config = unknown, PluginAppData extends AppData = AppData> = {
-	/** The plugin: a shared object (`.so`). A relative path starts at the current directory. */
+export type PluginOptions<Config = unknown, PluginAppData extends AppData = AppData> = ScriptOptions & {
+	/** The plugin: a shared object (`.so`), or a module in TypeScript or JavaScript. A relative path starts at the current directory. */
 	readonly file: string | URL;
-	/** Reaches the plugin's create function as JSON. Default `{}`. */
+	/** Reaches the plugin as JSON. Default `{}`. */
 	readonly config?: Config;
 	/** Deaths of the host in a row without work done in between, after which the plugin is quarantined. Default 5. */
 	readonly crashBudget?: number;
@@ -53,7 +56,7 @@ export type PluginOptions<Config = unknown, PluginAppData extends AppData = AppD
 	readonly standby?: boolean;
 	/** A host that makes no progress for that long while work is outstanding is killed and replaced. Default 1,000 ms. */
 	readonly hangMs?: number;
-	/** Bytes of memory that a host may allocate. Default: as many as it likes. */
+	/** Bytes of memory that a host for shared objects may allocate; scripts have `threadLimits` instead. Default: as many as it likes. */
 	readonly memoryLimit?: number;
 	/** Where the host's thread runs. Default `auto`. */
 	readonly placement?: Placement;
@@ -61,6 +64,8 @@ export type PluginOptions<Config = unknown, PluginAppData extends AppData = AppD
 	readonly group?: string;
 	/** How much the plugin may inject in each worker. Default 20,000 packets and 67,108,864 bytes per second. */
 	readonly limits?: InjectionLimits;
+	/** Whether the plugin is restarted, without loss, when its file or a module that it imports by a relative path is saved. Default false. */
+	readonly watch?: boolean;
 	readonly appData?: PluginAppData;
 };
 
@@ -95,7 +100,7 @@ export type PluginHostSettings = {
 	readonly timeoutMs: number;
 };
 
-export type PluginSettings = {
+export type PluginSettings = ScriptSettings & {
 	readonly file: string;
 	readonly configJson: string;
 	readonly config: unknown;
@@ -106,6 +111,7 @@ export type PluginSettings = {
 	readonly memoryLimit: number;
 	readonly placement: Placement;
 	readonly limits: Partial<LimitSettings>;
+	readonly watch: boolean;
 	readonly group: string | undefined;
 	readonly givenHostOptions: readonly HostOptionName[];
 	readonly appData: AppData;
@@ -143,19 +149,26 @@ export function parsePluginHostOptions(options: unknown): PluginHostSettings {
 
 export function parsePluginOptions(options: unknown): PluginSettings {
 	const reader = new OptionReader('createPlugin()', options, [
-		...['file', 'config', 'crashBudget', 'standby', 'hangMs', 'memoryLimit', 'placement', 'group', 'limits', 'appData'],
+		...['file', 'config', 'crashBudget', 'standby', 'hangMs', 'memoryLimit', 'placement', 'group', 'limits', 'watch', 'appData'],
+		...scriptOptionNames,
 	]);
+	const file = readFile(reader);
+	const memoryLimit = reader.has('memoryLimit') ? reader.number('memoryLimit', { ...memoryLimitRange, integer: true, unit: 'bytes' }, 0) : 0;
+
+	checkMemoryLimit('createPlugin()', file, memoryLimit);
 
 	return {
-		file: readFile(reader),
+		...readScriptOptions(reader),
+		file,
 		configJson: reader.json('config', maxJsonBytes),
 		config: reader.value('config') ?? {},
 		crashBudget: reader.number('crashBudget', { min: 1, max: 1_000_000, integer: true, unit: 'deaths' }, defaults.crashBudget),
 		standby: reader.boolean('standby', defaults.standby),
 		hangMs: reader.number('hangMs', { min: 100, max: 600_000, integer: true, unit: 'milliseconds' }, defaults.hangMs),
-		memoryLimit: reader.has('memoryLimit') ? reader.number('memoryLimit', { ...memoryLimitRange, integer: true, unit: 'bytes' }, 0) : 0,
+		memoryLimit,
 		placement: reader.oneOf('placement', placements, defaults.placement),
 		limits: reader.has('limits') ? parseLimits('createPlugin()', reader.value('limits'), 'limits') : {},
+		watch: reader.boolean('watch', defaults.watch),
 		group: reader.text('group', 'the name of a group'),
 		givenHostOptions: hostOptionNames.filter((name) => reader.has(name)),
 		appData: reader.object('appData') ?? {},
@@ -169,6 +182,16 @@ export function parseUpgradeOptions(options: unknown): UpgradeSettings {
 		...(reader.has('file') && { file: readFile(reader) }),
 		...(reader.has('config') && { config: reader.value('config'), configJson: reader.json('config', maxJsonBytes) }),
 	};
+}
+
+/** Throws unless a host for that file can be held to the limit. */
+export function checkMemoryLimit(call: string, file: string, memoryLimit: number): void {
+	if (memoryLimit > 0 && pluginKindOf(file) === 'script') {
+		throw new InvalidOptionError(
+			'MPH_ERR_OPTION_VALUE',
+			`${call}: option "memoryLimit" is ${memoryLimit}, and ${file} is a script: V8 reserves more address space than any such limit leaves, so use threadLimits: { maxOldGenerationSizeMb }, which holds for each of its threads`,
+		);
+	}
 }
 
 export function parseRingSizes(options: unknown): RingSettings {

@@ -48,7 +48,7 @@ export class Outage {
 			return;
 		}
 
-		const recovery = { pid: run.host.pid!, downMs: now - this.#since, standby };
+		const recovery = { pid: run.host.pid!, downMs: now - this.#since, standby, workerPid: undefined };
 
 		this.#since = undefined;
 

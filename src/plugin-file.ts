@@ -3,21 +3,31 @@
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 
-import { PluginLoadError, UnsupportedError } from './errors.ts';
+import { PluginLoadError } from './errors.ts';
+
+/** What kind of host a plugin needs: any shared object runs in a host for scripts, too. */
+export type PluginKind = 'native' | 'script';
 
 const nativePattern = /\.so(\.\d+)*$/;
 const scriptExtensions = ['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts'];
 
-/** Rejects unless the native host can be asked to load it. */
+/** Undefined: no host runs such a file. */
+export function pluginKindOf(file: string): PluginKind | undefined {
+	return scriptExtensions.includes(extname(file)) ? 'script' : nativePattern.test(file) ? 'native' : undefined;
+}
+
+/** Of the process that runs all of them. */
+export function hostKindOf(files: Iterable<string>): PluginKind {
+	return [...files].some((file) => pluginKindOf(file) === 'script') ? 'script' : 'native';
+}
+
+/** Rejects unless a host can be asked to load it. */
 export async function checkPluginFile(file: string): Promise<void> {
-	if (scriptExtensions.includes(extname(file))) {
-		throw new UnsupportedError(
-			'MPH_ERR_PLUGIN_KIND',
-			`plugin "${file}" is JavaScript or TypeScript, which a later version will run; this one runs shared objects (.so)`,
+	if (pluginKindOf(file) === undefined) {
+		throw new PluginLoadError(
+			'MPH_ERR_PLUGIN_FILE',
+			`plugin "${file}" is neither a shared object nor a script by its name; it must end in .so or in one of ${scriptExtensions.join(', ')}`,
 		);
-	}
-	if (!nativePattern.test(file)) {
-		throw new PluginLoadError('MPH_ERR_PLUGIN_FILE', `plugin "${file}" is no shared object by its name; it must end in .so`);
 	}
 
 	let isFile: boolean;

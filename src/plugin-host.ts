@@ -10,12 +10,15 @@ import type { AppData, Worker } from 'mediasoup/types';
 import { AppDirectory, directoryVariable, hostUserVariable } from './app-dir.ts';
 import type { CodedError } from './errors.ts';
 import { InvalidStateError, UnsupportedError } from './errors.ts';
+import type { HostCommand } from './host-command.ts';
+import { hostCommandFor } from './host-command.ts';
 import { checkSameHost } from './host-options.ts';
 import { HostUnit } from './host-unit.ts';
 import { findNativeHostBin } from './native-host-bin.ts';
 import type { PluginHostOptions, PluginHostSettings, PluginOptions, PluginSettings, RingSizes, RouterRef } from './options.ts';
 import { parsePluginHostOptions, parsePluginOptions, parseRingSizes, readRouter } from './options.ts';
-import { checkPluginFile } from './plugin-file.ts';
+import type { PluginKind } from './plugin-file.ts';
+import { checkPluginFile, hostKindOf, pluginKindOf } from './plugin-file.ts';
 import type { PluginProtocol } from './plugin-protocol.ts';
 import { Plugin } from './plugin.ts';
 import type { PluginHostStats } from './stats.ts';
@@ -233,14 +236,20 @@ export class PluginHost extends EnhancedEventEmitter<PluginHostEvents> {
 
 			// The first plugin of the group may have failed, and taken its host with it.
 			if (!unit.closed) {
+				checkKind(unit, settings);
+
 				return unit;
 			}
 		}
 
-		const { logger, timeoutMs, hostUser, crashDir } = this.#settings;
+		const { logger, timeoutMs, hostUser, hostBin, crashDir } = this.#settings;
+		const hostCommand = (kind: PluginKind): HostCommand => hostCommandFor(kind, hostBin, settings);
+
+		// Whoever waits should hear of it before there is a unit.
+		hostCommand(hostKindOf([settings.file]));
+
 		const unit = new HostUnit({
-			...{ id, settings, logger, timeoutMs, hostUser, crashDir },
-			hostBin: findNativeHostBin(this.#settings.hostBin),
+			...{ id, settings, hostCommand, logger, timeoutMs, hostUser, crashDir },
 			links: () => this.#adoptedLinks(),
 			onClose: () => this.#units.delete(id),
 		});
@@ -326,6 +335,16 @@ export class PluginHost extends EnhancedEventEmitter<PluginHostEvents> {
 		if (this.#closed) {
 			throw new InvalidStateError('MPH_ERR_CLOSED', `${call}: the plugin host is closed`);
 		}
+	}
+}
+
+/** A host that is there cannot become another one, and its group's other plugins should not notice who joins. */
+function checkKind({ kind, group, name }: HostUnit, { file }: PluginSettings): void {
+	if (kind === 'native' && pluginKindOf(file) === 'script') {
+		throw new UnsupportedError(
+			'MPH_ERR_PLUGIN_KIND',
+			`plugin "${file}" is a script, and the host of group "${group}" runs shared objects alone (${name}): create a script of the group first, after which it takes both, or leave "group" out`,
+		);
 	}
 }
 

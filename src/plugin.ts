@@ -15,7 +15,7 @@ import type { InjectionLimits } from './limits.ts';
 import { parseLimits } from './limits.ts';
 import type { LogLevel, Logger } from './logger.ts';
 import type { Placement, PluginSettings, UpgradeOptions } from './options.ts';
-import { parseUpgradeOptions } from './options.ts';
+import { checkMemoryLimit, parseUpgradeOptions } from './options.ts';
 import { PluginAttachments } from './plugin-attachments.ts';
 import type { PluginEvents, PluginNews, PluginObserver, PluginObserverEvents } from './plugin-events.ts';
 import { checkPluginFile } from './plugin-file.ts';
@@ -218,6 +218,7 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData, P
 		const code = { ...this.#code, ...parseUpgradeOptions(options) };
 
 		this.#assertOpen('upgrade()');
+		checkMemoryLimit('upgrade()', code.file, this.#unit.settings.memoryLimit);
 		await checkPluginFile(code.file);
 		this.#assertOpen('upgrade()');
 		await this.#unit.replace('upgrade()', new Map([[this.id, code]]));

@@ -76,6 +76,8 @@ export type HostStats = {
 	/** Host processes started so far, and how many of them died. */
 	readonly starts: number;
 	readonly deaths: number;
+	/** Of threads, each for one worker, that ended while their process lived on (scripts). */
+	readonly threadDeaths: number;
 };
 
 export type PluginStats = {

@@ -31,8 +31,8 @@ export type SupervisorOptions = {
 	readonly memoryLimit: number;
 	readonly placement: Placement;
 	readonly timeoutMs: number;
-	/** Starts a process to run what has that name; it may throw when the system has no room for one. */
-	readonly startHost: (name: string) => HostProcess;
+	/** Starts a process to run that; it may throw when the system has no room for one. */
+	readonly startHost: (codes: PluginCodes) => HostProcess;
 	readonly delays?: SupervisorDelays;
 };
 
@@ -50,6 +50,8 @@ export type HostRecovery = {
 	readonly downMs: number;
 	/** Whether it was ready before: then nothing was absent meanwhile. */
 	readonly standby: boolean;
+	/** Where only one worker's thread had ended: that worker's process id. */
+	readonly workerPid: number | undefined;
 };
 
 export type HostRestart = {

@@ -16,6 +16,7 @@ import { HostPlugins } from './host-plugins.ts';
 import type { HostProcess, PluginIdentity } from './host-process.ts';
 import { HostRoles } from './host-roles.ts';
 import type { HostRun, PluginCode, PluginCodes, SupervisedWorker } from './host-run.ts';
+import { HostThreads } from './host-threads.ts';
 import { HostTrials } from './host-trials.ts';
 import { Outage } from './outage.ts';
 import { ServingHosts } from './serving-hosts.ts';
@@ -34,6 +35,7 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 	readonly #turns = new Turns();
 	readonly #roles = new HostRoles();
 	readonly #trials: HostTrials;
+	readonly #threads: HostThreads;
 	#standbyIsDue = false;
 	#toldStandby: HostRun | undefined;
 
@@ -50,14 +52,20 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		this.#deaths.on('log', (level, line) => this.emit('log', level, line, ''));
 		this.#deaths.on('start', () => this.#startMissing());
 		this.#deaths.on('crashloop', (loop) => this.#giveUp(loop));
-		this.#departed = new DepartedHosts(this.#options.delays.shutdownGraceMs, (crash) => !this.#roles.isStopped && this.emit('crash', crash));
+		this.#departed = new DepartedHosts(this.#options.delays.shutdownGraceMs, (crash) => this.#roles.isStopped || this.emit('crash', crash));
 		this.#trials = new HostTrials({
 			...{ ...this.#options, roles: this.#roles, launcher: this.#launcher, departed: this.#departed },
 			onPassed: (run) => this.#adopt(run),
 			onUp: (run) => this.#up(run),
 			onLost: (run, reason) => this.#lose(run, reason),
 		});
-		this.#outage = new Outage(this.#departed, (recovery) => !this.#roles.isStopped && this.emit('recovered', recovery));
+		this.#outage = new Outage(this.#departed, (recovery) => this.#roles.isStopped || this.emit('recovered', recovery));
+		this.#threads = new HostThreads({ ...this.#options, launcher: this.#launcher, servingIn: (worker) => this.serving.of(worker) });
+		this.#threads.on('lost', (run, reason) => this.#lose(run, reason));
+		this.#threads.on('crash', (crash) => this.#roles.isStopped || (this.emit('crash', crash), this.#look()));
+		this.#threads.on('recovered', (recovery) => this.#roles.isStopped || this.emit('recovered', recovery));
+		this.#launcher.on('connected', () => this.#look());
+		this.#threads.on('log', (level, line) => this.emit('log', level, line, ''));
 	}
 
 	get state(): SupervisorState {
@@ -82,6 +90,10 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		return this.#deaths.count;
 	}
 
+	get threadDeaths(): number {
+		return this.#threads.deaths;
+	}
+
 	/** Of all processes that run now, on their way out or not. */
 	get livingPids(): number[] {
 		return this.#launcher.livingPids;
@@ -94,10 +106,7 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 
 	/** The first start is not tried again: whoever waits for it should hear what is wrong. */
 	async start(workers: Iterable<SupervisedWorker>): Promise<void> {
-		for (const worker of workers) {
-			this.#launcher.workers.add(worker);
-		}
-
+		[...workers].forEach((worker) => this.#launcher.workers.add(worker));
 		await this.#startFirst(this.#plugins.codes);
 	}
 
@@ -110,6 +119,7 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 
 	removeWorker(worker: SupervisedWorker): void {
 		this.#deaths.forget(worker);
+		this.#threads.forget(worker);
 		this.#launcher.removeWorker(worker);
 		this.#departed.workerGone(worker);
 		this.#look();
@@ -154,6 +164,10 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 			if (reason.startsWith('hang') && !run.isLost) {
 				run.hung = true;
 				run.host.kill();
+			} else if (run.host.kind === 'script' && !run.isOver) {
+				this.#threads.gone(run, worker, reason, held);
+
+				return;
 			}
 			this.#lose(run, `worker ${worker.pid}: ${reason}`);
 		}
@@ -164,6 +178,7 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 	served(): void {
 		if (this.#roles.active?.isUp && !this.#roles.end) {
 			this.#outage.served(this.#roles.active);
+			this.#threads.served();
 		}
 	}
 
@@ -214,14 +229,16 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		}
 	}
 
-	async #startFirst(codes: PluginCodes): Promise<void> {
+	#startFirst(codes: PluginCodes): Promise<void> {
 		this.#deaths.cancelStart();
-		await this.#trials.start(codes);
+
+		return this.#trials.start(codes);
 	}
 
 	#adopt(run: HostRun): void {
 		this.#plugins.adopt(run);
 		this.#deaths.startOver(this.#plugins.name);
+		this.#threads.startOver();
 
 		for (const [pluginId, identity] of run.identities) {
 			this.emit('adopted', pluginId, run.codes.get(pluginId)!, identity);
@@ -284,7 +301,7 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		if (!this.#turns.call && run && standby?.servesAnywhere && !run.servesAnywhere) {
 			[this.#roles.active, this.#roles.standby] = [standby, run];
 		}
-		if (this.#roles.active?.isUp && this.#outage.canEndBy(this.#roles.active)) {
+		if (this.#roles.active?.isUp && (this.#outage.canEndBy(this.#roles.active) || this.#threads.hasRecovered)) {
 			this.emit('up');
 		}
 		if (this.standbyHost && this.#roles.standby !== this.#toldStandby) {
@@ -315,6 +332,9 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 			this.#departed.abandon(run);
 			this.emit('log', 'warn', `the standby, host ${run.host.pid}, is gone${reason && ` (${reason})`}`, '');
 			this.#deaths.add(run, reason, true);
+		}
+		for (const { worker, held } of this.#threads.runLost(run)) {
+			this.#departed.heldBy(worker, run.host.pid!, held);
 		}
 	}
 

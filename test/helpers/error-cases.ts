@@ -176,9 +176,13 @@ export const casesWithoutWorker: readonly CaseWithoutWorker[] = [
 	},
 	{
 		code: 'MPH_ERR_PLUGIN_KIND',
-		title: 'a plugin in JavaScript',
-		names: /plugin\.mjs/,
-		run: () => opened({}, (pluginHost) => pluginHost.createPlugin({ file: '/some/plugin.mjs' })),
+		title: 'a script in a group of shared objects',
+		names: /script\.mjs" is a script, and the host of group "first" runs shared objects alone/,
+		run: () =>
+			opened({ hostBin: standInHost }, async (pluginHost) => {
+				await pluginHost.createPlugin({ file: fixturePlugin('accept-all'), group: 'first' });
+				await pluginHost.createPlugin({ file: script(), group: 'first' });
+			}),
 	},
 	{
 		code: 'MPH_ERR_HOST_DIED',
@@ -558,6 +562,14 @@ function textFile(): string {
 	const file = join(tempDir(), 'text.so');
 
 	writeFileSync(file, 'this is no shared object');
+
+	return file;
+}
+
+function script(): string {
+	const file = join(tempDir(), 'script.mjs');
+
+	writeFileSync(file, 'export default undefined;');
 
 	return file;
 }

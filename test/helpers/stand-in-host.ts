@@ -26,6 +26,7 @@ import {
 	StoreSnapshot,
 	UnloadPlugin,
 	WorkerConnected,
+	WorkerLost,
 } from '../../src/generated/control.js';
 import { failure, frameOf, snapshot } from './worker-messages.ts';
 
@@ -215,6 +216,10 @@ function onRequest(id: number, request: PluginRequest): void {
 			break;
 		case 'post':
 			post(pluginId, workerPid, 'posted', body, binary);
+			break;
+		case 'lose worker':
+			workerPids.splice(workerPids.indexOf(workerPid), 1);
+			channel.write(frameOf(0, Body.WorkerLost, (b) => WorkerLost.createWorkerLost(b, workerPid, b.createString(body?.toString() ?? ''))));
 			break;
 		case 'exit':
 			process.exit(3);

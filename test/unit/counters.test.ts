@@ -15,7 +15,7 @@ import { repoRoot } from '../../tools/lib/paths.ts';
 import { frameOf } from '../helpers/worker-messages.ts';
 
 const schema = readFileSync(join(repoRoot, 'shm/fbs/control.fbs'), 'utf8');
-const host = { pid: 1, rssBytes: undefined, standbyPid: undefined, starts: 1, deaths: 0 };
+const host = { pid: 1, rssBytes: undefined, standbyPid: undefined, starts: 1, deaths: 0, threadDeaths: 0 };
 const owner = { id: 'p', unitId: 'u', attachmentIds: new Set(['a']) };
 
 /** The 64-bit fields of a table, which are its counters. */

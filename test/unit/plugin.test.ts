@@ -115,7 +115,7 @@ t.test('an upgrade that fails changes nothing', async (t) => {
 
 	attachment.on('absent', () => t.fail('it never was absent'));
 	await t.rejects(plugin.upgrade({ file: '/nowhere/plugin.so' }), { code: 'MPH_ERR_PLUGIN_FILE' });
-	await t.rejects(plugin.upgrade({ file: '/some/plugin.mjs' }), { code: 'MPH_ERR_PLUGIN_KIND' });
+	await t.rejects(plugin.upgrade({ file: '/some/plugin.mjs' }), { code: 'MPH_ERR_PLUGIN_FILE' });
 	await t.rejects(plugin.upgrade({ config: { failAtLoad: 'it does not like its config' } }), { message: 'it does not like its config' });
 	t.match(plugin, { file, config, hostPid, version: '1.0.0' });
 	t.ok(attachment.active);

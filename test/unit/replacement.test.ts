@@ -336,7 +336,7 @@ t.test('when not even a process can be started any more the plugin is given up',
 	let starts = 0;
 	const died = Promise.withResolvers<Error>();
 	const supervisor = makeSupervisor(t, {}, {
-		startHost: (pluginFile) => new HostProcess({ bin: ++starts === 1 ? standInHost : '/nowhere/host', pluginFile, timeoutMs: 10_000 }),
+		startHost: () => new HostProcess({ bin: ++starts === 1 ? standInHost : '/nowhere/host', pluginFile: 'some.so', timeoutMs: 10_000 }),
 	});
 
 	supervisor.on('died', died.resolve);

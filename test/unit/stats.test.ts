@@ -12,7 +12,7 @@ const raw: RawInstanceStats = {
 };
 
 function instanceOf(fields: Partial<RawInstanceStats> = {}): InstanceStats {
-	const host = { pid: 1, rssBytes: undefined, standbyPid: undefined, starts: 1, deaths: 0 };
+	const host = { pid: 1, rssBytes: undefined, standbyPid: undefined, starts: 1, deaths: 0, threadDeaths: 0 };
 
 	return pluginStatsOf({ id: 'p', unitId: 'u', attachmentIds: new Set() }, host, [], [{ ...raw, ...fields }]).instances[0]!;
 }
