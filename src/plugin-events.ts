@@ -17,6 +17,8 @@ export type PluginNews = {
 	recovered: [HostRecovery];
 	/** As planned: restart() or upgrade() has succeeded. */
 	restarted: [HostRestart];
+	/** What was saved does not run; what ran before serves on (option `watch`). */
+	reloadfailed: [Error];
 	/** A second host is ready to take over (option `standby`). */
 	standby: [{ readonly pid: number }];
 	/** No host is started any more until release(): `onAbsent` applies. */

@@ -20,6 +20,7 @@ import { parsePluginHostOptions, parsePluginOptions, parseRingSizes, readRouter 
 import type { PluginKind } from './plugin-file.ts';
 import { checkPluginFile, hostKindOf, pluginKindOf } from './plugin-file.ts';
 import type { PluginProtocol } from './plugin-protocol.ts';
+import type { AnyPluginDefinition, PluginConfig, ProtocolOf } from './plugin-types.ts';
 import { Plugin } from './plugin.ts';
 import type { PluginHostStats } from './stats.ts';
 import { Topology } from './topology.ts';
@@ -129,7 +130,17 @@ export class PluginHost extends EnhancedEventEmitter<PluginHostEvents> {
 		return this.#observer;
 	}
 
+	/** As below; the compiler knows what the plugin takes and says from its definition: `createPlugin<typeof import('./throttle.ts').default>()`. */
+	createPlugin<Definition extends AnyPluginDefinition = never, PluginAppData extends AppData = AppData>(
+		// Not for calls that name no definition.
+		options: [Definition] extends [never] ? never : PluginOptions<PluginConfig<Definition>, PluginAppData>,
+	): Promise<Plugin<PluginConfig<Definition>, PluginAppData, ProtocolOf<Definition>>>;
+
 	/** Resolves when its host runs and is connected to all workers. The host of a `group` may run already; then it loads the plugin, too. */
+	createPlugin<Config = unknown, PluginAppData extends AppData = AppData, Protocol extends PluginProtocol = PluginProtocol>(
+		options: PluginOptions<Config, PluginAppData>,
+	): Promise<Plugin<Config, PluginAppData, Protocol>>;
+
 	async createPlugin<Config = unknown, PluginAppData extends AppData = AppData, Protocol extends PluginProtocol = PluginProtocol>(
 		options: PluginOptions<Config, PluginAppData>,
 	): Promise<Plugin<Config, PluginAppData, Protocol>> {

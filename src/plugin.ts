@@ -21,6 +21,7 @@ import type { PluginEvents, PluginNews, PluginObserver, PluginObserverEvents } f
 import { checkPluginFile } from './plugin-file.ts';
 import { PluginMessages } from './plugin-messages.ts';
 import type { NotificationMethod, NotifyOptions, PluginProtocol, RequestAllOptions, RequestMethod, RequestOptions } from './plugin-protocol.ts';
+import { PluginReload } from './plugin-reload.ts';
 import type { PluginStats } from './stats.ts';
 import { pluginStatsOf } from './stats.ts';
 import type { SupervisorState } from './supervisor-types.ts';
@@ -69,6 +70,7 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData, P
 	#code: PluginCode;
 	#identity: PluginIdentity | undefined;
 	#appData: PluginAppData;
+	#reload: PluginReload | undefined;
 	#closed = false;
 
 	/** @private Made by `pluginHost.createPlugin()`. */
@@ -289,6 +291,7 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData, P
 			return;
 		}
 		this.#closed = true;
+		this.#reload?.close();
 
 		const left = this.#unit.leave(this, this.#attachments.pluginClosed());
 
@@ -300,6 +303,11 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData, P
 	/** @private Resolves when its host runs it and is connected to all workers. */
 	async start(): Promise<void> {
 		await this.#unit.join(this);
+
+		if (this.#context.settings.watch && !this.#closed) {
+			this.#reload = new PluginReload(this, () => this.#unit.replace('restart()'), this.#context.logger);
+			await this.#reload.open();
+		}
 	}
 
 	/** @private */
@@ -316,6 +324,7 @@ export class Plugin<Config = unknown, PluginAppData extends AppData = AppData, P
 	adopted(code: PluginCode, identity: PluginIdentity): void {
 		this.#code = code;
 		this.#identity = identity;
+		this.#reload?.follow(code.file);
 	}
 
 	/** @private */

@@ -20,6 +20,8 @@ export type {
 } from './options.ts';
 export type { PluginHost, PluginHostDump, PluginHostEvents, PluginHostObserver, PluginHostObserverEvents } from './plugin-host.ts';
 export type { PluginEvents, PluginNews, PluginObserver, PluginObserverEvents, PoisonReport } from './plugin-events.ts';
+export type { AnyPluginDefinition, PluginConfig, ProtocolOf } from './plugin-types.ts';
+export type { ScriptOptions, ThreadLimits } from './script-options.ts';
 export type { NotifyOptions, PluginMessage, PluginProtocol, RequestAllOptions, RequestOptions, WorkerTarget } from './plugin-protocol.ts';
 export type { Plugin, PluginDump } from './plugin.ts';
 export type {

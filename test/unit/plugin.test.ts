@@ -9,7 +9,7 @@ import { directoryVariable, hostUserVariable } from '../../src/app-dir.ts';
 import { Body, HostPhase } from '../../src/generated/control.js';
 import { createPluginHost } from '../../src/index.ts';
 import { readCrashCapture } from '../../src/pcapng.ts';
-import type { HostCrash, Plugin, PluginHost, PluginHostOptions, PluginOptions, PoisonReport } from '../../src/types.ts';
+import type { HostCrash, HostRestart, Plugin, PluginHost, PluginHostOptions, PluginOptions, PoisonReport } from '../../src/types.ts';
 import { fixturePlugin } from '../helpers/binaries.ts';
 import { nextEvent } from '../helpers/events.ts';
 import { hostScript, isAlive, standInHost } from '../helpers/processes.ts';
@@ -251,4 +251,56 @@ t.test('without one the directory is closed to others, and the variable is not t
 	t.equal(process.env[hostUserVariable], undefined);
 	pluginHost.close();
 	t.equal(process.env[hostUserVariable], 'of a parent app');
+});
+
+t.test('with `watch` it is restarted when its file is saved; what does not run is told of, and the old one serves on', async (t) => {
+	const watched = join(t.testdir({ 'watched.so': 'one' }), 'watched.so');
+	const staged = await stage(t, { file: watched, watch: true });
+	const { plugin, router } = staged;
+	const { hostPid } = plugin;
+	const attachment = await plugin.attach({ router });
+	const restarted = nextEvent<HostRestart>(plugin, 'restarted');
+
+	attachment.on('absent', () => t.fail('it never was absent'));
+	writeFileSync(watched, 'two');
+
+	const pid = await nextWarm(staged);
+
+	t.match(await restarted, { pid, previousPid: hostPid });
+
+	// Its process ends before it is warm.
+	const failed = nextEvent<Error>(plugin, 'reloadfailed');
+
+	writeFileSync(watched, 'three');
+	process.kill(await until('one more host', async () => (await plugin.dump()).hostPids.find((other) => other !== pid && other !== hostPid)), 'SIGKILL');
+	t.match(await failed, { code: 'MPH_ERR_HOST_DIED' });
+	t.equal(plugin.hostPid, pid);
+	t.match(staged.log, [/accept|stand-in.*: what was saved does not run, and what ran before serves on: .*SIGKILL/]);
+
+	plugin.close();
+	writeFileSync(watched, 'four');
+});
+
+t.test('a file that is saved while the app has the plugin restarted is loaded afterwards', async (t) => {
+	const watched = join(t.testdir({ 'watched.so': 'one' }), 'watched.so');
+	const staged = await stage(t, { file: watched, watch: true });
+	const { plugin, worker } = staged;
+	const pids: number[] = [];
+
+	plugin.on('restarted', ({ pid }) => pids.push(pid));
+
+	const restarting = plugin.restart();
+
+	writeFileSync(watched, 'two');
+	await until('two restarts', async () => {
+		for (const pid of (await plugin.dump()).hostPids) {
+			if (pid !== plugin.hostPid) {
+				worker.say(hostStateChanged(plugin.id, pid, HostPhase.Warm));
+			}
+		}
+
+		return pids.length === 2;
+	});
+	await restarting;
+	t.not(pids[0], pids[1]);
 });
