@@ -75,7 +75,7 @@ export default definePlugin({
 
 			requests: {
 				/** Who speaks now. */
-				speakers: (_body?: undefined) => [...speakers.values()].filter(({ voice }) => voice.isSpeaking).map(({ routerId, producerId }) => ({ routerId, producerId })),
+				speakers: () => [...speakers.values()].filter(({ voice }) => voice.isSpeaking).map(({ routerId, producerId }) => ({ routerId, producerId })),
 			},
 
 			close() {

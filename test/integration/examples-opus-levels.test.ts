@@ -2,25 +2,20 @@
 
 import t from 'tap';
 
-import type { AppData } from '../../src/types.ts';
-import type { PluginConfig, PluginProtocolOf } from '../../src/plugin/index.ts';
 import type opusLevels from '../../examples/opus-levels/opus-levels.ts';
+import type { SpokenSegment } from '../../examples/opus-levels/opus-levels.ts';
+import type { PluginConfig } from '../../src/types.ts';
 import { examplePlugin } from '../../tools/lib/example-plugin.ts';
 import { openMediaStage, sendMedia } from '../helpers/media.ts';
 import { until } from '../helpers/until.ts';
-
-type Definition = typeof opusLevels;
-type Config = PluginConfig<Definition>;
-type Protocol = PluginProtocolOf<Definition>;
-type Spoken = Protocol['messages']['speech'];
 
 t.test('the app hears who spoke from when to when, and how loud', async (t) => {
 	const stage = await openMediaStage(t);
 	const { pluginHost, router } = stage;
 	const file = examplePlugin('opus-levels');
-	const listen = async (config: Config): Promise<{ plugin: Awaited<ReturnType<typeof open>>; spoken: Spoken[] }> => {
-		const plugin = await open(config);
-		const spoken: Spoken[] = [];
+	const listen = async (config: PluginConfig<typeof opusLevels>) => {
+		const plugin = await pluginHost.createPlugin<typeof opusLevels>({ file, config });
+		const spoken: SpokenSegment[] = [];
 
 		plugin.on('message', ({ name, body }) => {
 			t.equal(name, 'speech');
@@ -30,17 +25,16 @@ t.test('the app hears who spoke from when to when, and how loud', async (t) => {
 
 		return { plugin, spoken };
 	};
-	const open = (config: Config) => pluginHost.createPlugin<Config, AppData, Protocol>({ file, config });
 
-	await t.rejects(open({ threshold: 3 }), { code: 'MPH_ERR_PLUGIN_CREATE', message: /threshold/ });
+	await t.rejects(listen({ threshold: 3 }), { code: 'MPH_ERR_PLUGIN_CREATE', message: /threshold/ });
 
 	const [all, loud] = [await listen({ pauseMs: 400 }), await listen({ threshold: -12 })];
 	const began = Date.now();
 	const { producer, stop } = await sendMedia(stage, 'audio');
 	const speaker = { routerId: router.id, producerId: producer.id };
 
-	await until('somebody who speaks', async () => (await all.plugin.request('speakers', undefined)).length === 1);
-	t.same(await all.plugin.request('speakers', undefined), [speaker]);
+	await until('somebody who speaks', async () => (await all.plugin.request('speakers')).length === 1);
+	t.same(await all.plugin.request('speakers'), [speaker]);
 	t.same(all.spoken, [], 'who speaks still has no segment');
 
 	const heardAt = Date.now();
@@ -48,7 +42,7 @@ t.test('the app hears who spoke from when to when, and how loud', async (t) => {
 	await until('half a second of it', () => Date.now() - heardAt > 500);
 	await stop();
 	await until('the segment', () => all.spoken.length > 0);
-	t.same(await all.plugin.request('speakers', undefined), []);
+	t.same(await all.plugin.request('speakers'), []);
 
 	const { start, end, level, ...who } = all.spoken[0]!;
 
@@ -64,15 +58,15 @@ t.test('the app hears who spoke from when to when, and how loud', async (t) => {
 
 t.test('a producer that is closed while it speaks has spoken', async (t) => {
 	const stage = await openMediaStage(t);
-	const plugin = await stage.pluginHost.createPlugin<Config, AppData, Protocol>({ file: examplePlugin('opus-levels') });
-	const spoken: Spoken[] = [];
+	const plugin = await stage.pluginHost.createPlugin<typeof opusLevels>({ file: examplePlugin('opus-levels') });
+	const spoken: SpokenSegment[] = [];
 
 	plugin.on('message', ({ body }) => spoken.push(body));
 	await plugin.attach({ router: stage.router, kinds: ['audio'], mode: 'observe' });
 
 	const { producer, stop } = await sendMedia(stage, 'audio');
 
-	await until('somebody who speaks', async () => (await plugin.request('speakers', undefined)).length === 1);
+	await until('somebody who speaks', async () => (await plugin.request('speakers')).length === 1);
 	producer.close();
 	await until('the segment', () => spoken.length === 1);
 	t.equal(spoken[0]!.producerId, producer.id);
