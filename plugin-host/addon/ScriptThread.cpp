@@ -4,6 +4,7 @@
 #include "ScriptCode.hpp"
 
 #include <cstring>
+#include <optional>
 #include <utility>
 
 namespace mph::addon {
@@ -115,21 +116,21 @@ void ScriptThread::Turn() {
     ms.reset();
   }
   if (ms) {
-    Rest(ms);
+    Rest(*ms);
   } else {
     End(endReason_);
   }
 }
 
-void ScriptThread::Rest(std::optional<int> ms) {
+void ScriptThread::Rest(int ms) {
   if (polled_ != dispatcher_.Fd()) {
     Poll(dispatcher_.Fd());
   }
-  if (*ms < 0) {
+  if (ms < 0) {
     uv_timer_stop(timer_);
   } else {
     uv_timer_start(
-        timer_, [](uv_timer_t* timer) { static_cast<ScriptThread*>(timer->data)->Turn(); }, static_cast<uint64_t>(*ms), 0);
+        timer_, [](uv_timer_t* timer) { static_cast<ScriptThread*>(timer->data)->Turn(); }, static_cast<uint64_t>(ms), 0);
   }
 }
 
@@ -333,6 +334,10 @@ void ScriptThread::OnEvent(const ScriptInstance& instance, const mph_event& even
   what.Set("workerPid", event.worker_pid);
   setText("parameters", event.parameters);
   Call(event_, {Napi::Number::New(env_, instance.number), what});
+  // No record of it comes after that.
+  if (event.type == MPH_EVENT_ROUTER_CLOSED) {
+    batch_.CloseRing(event.router);
+  }
 }
 
 void ScriptThread::OnTick(const ScriptInstance& instance, uint64_t nowNs) {

@@ -13,7 +13,6 @@
 #include <initializer_list>
 #include <map>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 
@@ -65,7 +64,7 @@ class ScriptThread {
 
   Napi::Value Begin();
   void Turn();
-  void Rest(std::optional<int> ms);
+  void Rest(int ms);
   void Poll(int fd);
   void End(const std::string& reason);
   void CloseHandles();
@@ -107,7 +106,6 @@ class ScriptThread {
 
   bool isInTurn_{false};
   bool hasEnded_{false};
-  bool isTornDown_{false};
   // No JavaScript runs on this thread any more.
   bool isLost_{false};
   std::string endReason_;

@@ -117,10 +117,20 @@ void Dispatcher::Abandon(const std::string& reason) {
   if (hasEnded_) {
     return;
   }
-  if (stage_ == Stage::Creating && end_.pluginId.empty() && !pluginOrders_.empty()) {
-    end_.pluginId = pluginOrders_.front().report->pluginId;
+  const auto* const culprit = stage_ == Stage::Creating ? instances_.FirstIn(Instance::Start::Later) : nullptr;
+
+  if (stage_ == Stage::Creating && end_.pluginId.empty()) {
+    if (culprit != nullptr) {
+      // Another thread would fare no better.
+      end_.pluginId = culprit->PluginId();
+    } else if (!pluginOrders_.empty()) {
+      end_.pluginId = pluginOrders_.front().report->pluginId;
+    }
   }
   Lose(reason);
+  if (culprit != nullptr) {
+    end_.code = Mph::Control::ErrorCode::PluginCreate;
+  }
   Finish();
 }
 

@@ -177,3 +177,25 @@ t.test('limits are named by their whole path', async (t) => {
 		t.throws(limited({ packetsPerSecond }), wrongValue(/option "limits\.packetsPerSecond" is .*a whole number of packets from 1 to 4294967295/));
 	}
 });
+
+t.test('options for scripts are checked', async (t) => {
+	const parse = (options: object): unknown => parsePluginOptions({ file: '/a.ts', ...options });
+
+	t.match(parse({}), { execArgv: [], threadLimits: {}, watch: false, dev: true });
+	t.match(parse({ execArgv: ['--cpu-prof', '--inspect=0'], threadLimits: { stackSizeMb: 2 }, dev: false, watch: true }), {
+		...{ execArgv: ['--cpu-prof', '--inspect=0'], threadLimits: { stackSizeMb: 2 }, dev: false, watch: true },
+	});
+
+	for (const [options, code, message] of [
+		[{ execArgv: '--cpu-prof' }, 'MPH_ERR_OPTION_TYPE', /"execArgv" is '--cpu-prof'/],
+		[{ execArgv: ['--require', './x.js'] }, 'MPH_ERR_OPTION_VALUE', /behind its "="/],
+		[{ execArgv: ['--'] }, 'MPH_ERR_OPTION_VALUE', /"execArgv"/],
+		[{ threadLimits: { heapMb: 1 } }, 'MPH_ERR_UNKNOWN_OPTION', /"threadLimits\.heapMb"; known are maxOldGenerationSizeMb/],
+		[{ threadLimits: { stackSizeMb: 0 } }, 'MPH_ERR_OPTION_VALUE', /"threadLimits\.stackSizeMb" is 0/],
+		[{ memoryLimit: 2 ** 30 }, 'MPH_ERR_OPTION_VALUE', /"memoryLimit" is 1073741824, and \/a\.ts is a script: .*threadLimits/],
+		[{ watch: 1 }, 'MPH_ERR_OPTION_TYPE', /"watch" is 1/],
+		[{ dev: 'yes' }, 'MPH_ERR_OPTION_TYPE', /"dev" is 'yes'/],
+	] as const) {
+		t.throws(() => parse(options), { code, message });
+	}
+});
