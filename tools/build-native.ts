@@ -47,7 +47,7 @@ export async function buildNative({ flavour = 'release', defines = [], targets =
 	const macros = [...new Set(defines)].sort();
 	const dir = [flavours[flavour].dir, ...macros.map((macro) => macro.toLowerCase())].join('-');
 	const cppArgs = [...flavours[flavour].cppArgs, ...macros.map((macro) => `-D${macro}`)];
-	const mesonOptions = [...flavours[flavour].mesonOptions, ...(cppArgs.length > 0 ? [`-Dcpp_args=${cppArgs.join(',')}`] : [])];
+	const mesonOptions = [...flavours[flavour].mesonOptions, ...(cppArgs.length > 0 ? [`-Dcpp_args=[${cppArgs.map((arg) => `'${arg}'`).join(',')}]`] : [])];
 	const buildDir = join(repoRoot, dir);
 
 	await withLock(

@@ -54,8 +54,11 @@ export type PluginConfig<Definition> = Definition extends PluginDefinition<infer
 /** By method, as PluginProtocol has them: `{ setLimit: { body: {…}; answer: {…} } }`. */
 export type PluginRequests<Definition> =
 	Definition extends PluginDefinition<infer _Config, infer Requests, infer _Events>
-		? { readonly [Method in keyof Requests]: { readonly body: Parameters<Requests[Method]>[0]; readonly answer: Awaited<ReturnType<Requests[Method]>> } }
+		? { readonly [Method in keyof Requests]: { readonly body: BodyOf<Requests[Method]>; readonly answer: Awaited<ReturnType<Requests[Method]>> } }
 		: never;
+
+/** A plugin that names no requests takes what it is sent. */
+type BodyOf<Handler extends (body: never) => unknown> = [Parameters<Handler>[0]] extends [never] ? unknown : Parameters<Handler>[0];
 
 /** By name, what it posts. */
 export type PluginEvents<Definition> = Definition extends PluginDefinition<infer _Config, infer _Requests, infer Events> ? Events : never;

@@ -10,6 +10,9 @@ import type { BypassAmount } from './record-view.ts';
 import { RecordView } from './record-view.ts';
 import type { CallResult } from './results.ts';
 
+const ssrcWord = field.ssrc >> 2;
+const timestampWord = field.timestamp >> 2;
+
 /** What copy() returns and `onPacketAsync` gets: the same accessors, and bytes of one's own. */
 export interface OwnedPacket extends Omit<PacketView, 'bytes' | 'payload' | 'extension' | 'later'> {
 	readonly bytes: Uint8Array;
@@ -19,7 +22,7 @@ export interface OwnedPacket extends Omit<PacketView, 'bytes' | 'payload' | 'ext
 
 export class PacketView extends RecordView {
 	get ssrc(): number {
-		return this.record.getUint32(this.at + field.ssrc, true);
+		return this.words[this.word + ssrcWord]!;
 	}
 
 	get sequenceNumber(): number {
@@ -27,7 +30,7 @@ export class PacketView extends RecordView {
 	}
 
 	get timestamp(): number {
-		return this.record.getUint32(this.at + field.timestamp, true);
+		return this.words[this.word + timestampWord]!;
 	}
 
 	get payloadType(): number {
@@ -35,17 +38,17 @@ export class PacketView extends RecordView {
 	}
 
 	get marker(): boolean {
-		return (this.#packetFlags & PacketFlag.Marker) !== 0;
+		return (this.record.getUint8(this.at + field.packetFlags) & PacketFlag.Marker) !== 0;
 	}
 
 	/** Whether it begins a key frame, as mediasoup sees it. */
 	get isKeyFrame(): boolean {
-		return (this.#packetFlags & PacketFlag.KeyFrame) !== 0;
+		return (this.record.getUint8(this.at + field.packetFlags) & PacketFlag.KeyFrame) !== 0;
 	}
 
 	/** The V bit of the audio level extension (RFC 6464). */
 	get voice(): boolean {
-		return (this.#packetFlags & PacketFlag.Voice) !== 0;
+		return (this.record.getUint8(this.at + field.packetFlags) & PacketFlag.Voice) !== 0;
 	}
 
 	/** In -dBov: 0 is loud, 127 is silence (RFC 6464). Undefined: the packet does not say. */
@@ -112,6 +115,11 @@ export class PacketView extends RecordView {
 	/** On the wire: between header and padding. */
 	get payloadLength(): number {
 		return Math.max(0, this.length - this.headerLength - this.paddingLength);
+	}
+
+	/** How many of its bytes are here. */
+	get copiedPayloadLength(): number {
+		return this.#payloadEnd - this.#payloadAt;
 	}
 
 	/** Byte `i` of the packet; 0 is the first one of the RTP header. */
@@ -189,7 +197,7 @@ export class PacketView extends RecordView {
 	}
 
 	/** A writable copy of the payload, cut or filled up with zeros to `length` bytes: `return 'replace'` sends it. Of use until the callback returns. */
-	edit(length: number = this.#payloadEnd - this.#payloadAt): Uint8Array {
+	edit(length: number = this.copiedPayloadLength): Uint8Array {
 		return this.stage(this.#payloadAt, this.#payloadEnd, length);
 	}
 
@@ -222,10 +230,6 @@ export class PacketView extends RecordView {
 		return this.record.getUint16(this.at + recordHeaderOffsets.payloadOffset, true) + this.copiedLength;
 	}
 
-	get #packetFlags(): number {
-		return this.record.getUint8(this.at + field.packetFlags);
-	}
-
 	get #hasHeader(): boolean {
 		return this.copiedLength >= minHeaderLength;
 	}
@@ -249,7 +253,7 @@ export class PacketView extends RecordView {
 	}
 
 	#payloadPlace(i: number, width: number): number {
-		const here = this.#payloadEnd - this.#payloadAt;
+		const here = this.copiedPayloadLength;
 
 		return i >= 0 && i + width <= here ? this.#payloadAt + i : outside('payload', i, width, here, this.payloadLength);
 	}

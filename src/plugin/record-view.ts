@@ -9,10 +9,10 @@ import type { CallResult } from './results.ts';
 import type { PendingVerdict } from './verdicts.ts';
 
 /** Memory that records stand in. */
-export type RecordMemory = { readonly data: DataView; readonly bytes: Uint8Array };
+export type RecordMemory = { readonly data: DataView; readonly bytes: Uint8Array; readonly words: Uint32Array };
 
 export function memoryOf(buffer: ArrayBuffer): RecordMemory {
-	return { data: new DataView(buffer), bytes: new Uint8Array(buffer) };
+	return { data: new DataView(buffer), bytes: new Uint8Array(buffer), words: new Uint32Array(buffer, 0, buffer.byteLength >> 2) };
 }
 
 /** What names the record to the worker, for as long as somebody may decide on it. */
@@ -34,18 +34,36 @@ export type ViewServices = {
 export type BypassAmount = { readonly packets: number } | { readonly ms: number };
 
 const { ticket: ticketAt, receivedAtNs: receivedAt, deadlineNs: deadlineAt } = packetRecordOffsets;
+const receivedAtWord = receivedAt >> 2;
+const deadlineWord = deadlineAt >> 2;
 const { flags: flagsAt, payloadOffset: payloadOffsetAt } = recordHeaderOffsets;
 
 /** MPH_RECORD_REPLACED: of the host's making, not of the layout's. */
 const replacedFlag = 128;
 
 const high = 2 ** 32;
+const msOfHigh = high / 1e6;
+const msOfLow = 1e-6;
+
+/** What an expired view reads from. */
+const expiredData: DataView = Object.defineProperties(
+	Object.create(DataView.prototype) as DataView,
+	Object.fromEntries((['getUint8', 'getUint16', 'getUint32', 'getInt32'] as const).map((name) => [name, { value: refuse }])),
+);
+const expiredWords = new Proxy(new Uint32Array(0), { get: refuse });
 
 export abstract class RecordView {
 	protected readonly services: ViewServices;
-	/** Undefined: it has expired. */
-	protected memory: RecordMemory | undefined;
+	/** Of the memory below. */
+	protected record: DataView = expiredData;
 	protected at = 0;
+	/**
+	 * The same in words of 32 bits, as the machine orders them, and where the record begins in it. What may be no small integer is read there: such
+	 * accessors are so short (27 bytes of V8's code) that they always become part of the plugin's own code, where no number needs a box.
+	 */
+	protected words: Uint32Array = expiredWords;
+	protected word = 0;
+	#memory: RecordMemory | undefined;
 	protected where: KnownRouter;
 	#attachment = 0;
 	#index = 0;
@@ -82,14 +100,14 @@ export abstract class RecordView {
 
 	/** Milliseconds of CLOCK_MONOTONIC, as performance.now() counts up to a constant. */
 	get receivedAt(): number {
-		return this.#wide(receivedAt) / 1e6;
+		return receivedMs(this.words, this.word);
 	}
 
 	/** Milliseconds, like `receivedAt`. Undefined: no verdict is awaited. */
 	get deadline(): number | undefined {
-		const ns = this.#wide(deadlineAt);
+		const ms = milliseconds(this.words, this.word + deadlineWord);
 
-		return ns === 0 ? undefined : ns / 1e6;
+		return ms === 0 ? undefined : ms;
 	}
 
 	/** False for observers: what they return is ignored, but for 'bypass'. */
@@ -99,12 +117,12 @@ export abstract class RecordView {
 
 	/** An earlier host may have seen it. */
 	get redelivered(): boolean {
-		return (this.#flags & RecordFlag.Redelivered) !== 0;
+		return (this.record.getUint8(this.at + flagsAt) & RecordFlag.Redelivered) !== 0;
 	}
 
 	/** A plugin before this one has replaced its payload. */
 	get replaced(): boolean {
-		return (this.#flags & replacedFlag) !== 0;
+		return (this.record.getUint8(this.at + flagsAt) & replacedFlag) !== 0;
 	}
 
 	/** Names it in `inject({ cause })`; passing the packet itself says the same. */
@@ -139,7 +157,7 @@ export abstract class RecordView {
 
 	/** @private Number of the worker's ticket: a counter, far below 2^53. */
 	get ticket(): number {
-		return this.#wide(ticketAt);
+		return wide(this.record, this.at + ticketAt);
 	}
 
 	/** @private What is sent with the verdict 'replace'. */
@@ -154,8 +172,11 @@ export abstract class RecordView {
 
 	/** @private */
 	point(memory: RecordMemory, at: number, where: KnownRouter, attachment: number, index: number): void {
-		this.memory = memory;
+		this.#memory = memory;
+		this.record = memory.data;
+		this.words = memory.words;
 		this.at = at;
+		this.word = at >> 2;
 		this.where = where;
 		this.#attachment = attachment;
 		this.#index = index;
@@ -165,7 +186,9 @@ export abstract class RecordView {
 
 	/** @private */
 	expire(): void {
-		this.memory = undefined;
+		this.#memory = undefined;
+		this.record = expiredData;
+		this.words = expiredWords;
 		this.#staged = undefined;
 
 		if (this.#lent) {
@@ -187,8 +210,8 @@ export abstract class RecordView {
 		return this.#kept ? this.#kept.producer : this.where.producers.get(this.source);
 	}
 
-	/** @private Makes `view` one of a copy of this record in `bytes`, or in memory of its own. */
-	copyInto(view: RecordView, bytes?: Uint8Array): void {
+	/** @private Makes `view` one of a copy of this record in `bytes`, a buffer's all, or in memory of its own. */
+	copyInto(view: RecordView, bytes?: Uint8Array<ArrayBuffer>): void {
 		const { memory, at } = this.#here();
 		const length = this.recordLength;
 		const kept = { cause: this.cause, producer: this.known, context: this.context };
@@ -196,7 +219,7 @@ export abstract class RecordView {
 
 		if (bytes) {
 			bytes.set(memory.bytes.subarray(at, at + length));
-			to = { data: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), bytes };
+			to = memoryOf(bytes.buffer);
 		} else {
 			to = memoryOf(memory.bytes.slice(at, at + length).buffer);
 		}
@@ -208,10 +231,6 @@ export abstract class RecordView {
 	/** @private Bytes that a copy takes. */
 	get copyLength(): number {
 		return this.recordLength;
-	}
-
-	protected get record(): DataView {
-		return this.memory === undefined ? refuse() : this.memory.data;
 	}
 
 	/** Where the packet's bytes, or the message, begin in the memory. */
@@ -264,23 +283,35 @@ export abstract class RecordView {
 	}
 
 	#here(): { readonly memory: RecordMemory; readonly at: number } {
-		return this.memory === undefined ? refuse() : { memory: this.memory, at: this.at };
-	}
-
-	get #flags(): number {
-		return this.record.getUint8(this.at + flagsAt);
-	}
-
-	#wide(field: number): number {
-		const { record, at } = this;
-
-		return record.getUint32(at + field + 4, true) * high + record.getUint32(at + field, true);
+		return this.#memory === undefined ? refuse() : { memory: this.#memory, at: this.at };
 	}
 }
 
 /** Fields that are read here for both must stand at the same place in both. */
 export const isSharedLayout =
 	dataRecordOffsets.ticket === ticketAt && dataRecordOffsets.receivedAtNs === receivedAt && dataRecordOffsets.deadlineNs === deadlineAt && RecordHeader.sizeOf() === ticketAt;
+
+function receivedMs(words: Uint32Array, word: number): number {
+	return milliseconds(words, word + receivedAtWord);
+}
+
+/** Of nanoseconds in two words. */
+function milliseconds(words: Uint32Array, word: number): number {
+	return highMs(words, word) + lowMs(words, word);
+}
+
+function highMs(words: Uint32Array, word: number): number {
+	return words[word + 1]! * msOfHigh;
+}
+
+function lowMs(words: Uint32Array, word: number): number {
+	return words[word]! * msOfLow;
+}
+
+/** 64 bits, of which the upper eleven are not in use. */
+function wide(record: DataView, at: number): number {
+	return record.getUint32(at + 4, true) * high + record.getUint32(at, true);
+}
 
 function refuse(): never {
 	throw new InvalidStateError(

@@ -23,6 +23,8 @@ export type OpenBrowser = {
 	/** What the page has produced, oldest first. */
 	readonly producers: () => readonly types.Producer[];
 	readonly dataProducers: () => readonly types.DataProducer[];
+	/** What the page consumes, oldest first. */
+	readonly consumers: () => readonly types.Consumer[];
 	readonly close: () => Promise<void>;
 };
 
@@ -40,13 +42,14 @@ export async function openCallPage(router: types.Router): Promise<OpenBrowser> {
 	try {
 		const tab = await browser.newPage();
 		const produced: Produced = { producers: [], dataProducers: [] };
-		const signalling = answerSignalling(router, produced);
+		const consumers = new Map<string, types.Consumer>();
+		const signalling = answerSignalling(router, produced, consumers);
 
 		await tab.exposeFunction('signal', (method: keyof Signalling, request: never) => signalling[method](request));
 		// Only a page from the local host (or with a certificate) may use a camera.
 		await tab.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
 
-		return { page: pageOf(tab), producers: () => produced.producers, dataProducers: () => produced.dataProducers, close };
+		return { page: pageOf(tab), producers: () => produced.producers, dataProducers: () => produced.dataProducers, consumers: () => [...consumers.values()], close };
 	} catch (error) {
 		await close();
 		throw error;
@@ -81,9 +84,8 @@ function pageOf(tab: BrowserPage): Page {
 const asClientSees = <T>(json: object): T => json as T;
 const asServerSees = asClientSees;
 
-function answerSignalling(router: types.Router, produced: Produced): Signalling {
+function answerSignalling(router: types.Router, produced: Produced, consumers: Map<string, types.Consumer>): Signalling {
 	const transports = new Map<string, types.WebRtcTransport>();
-	const consumers = new Map<string, types.Consumer>();
 
 	return {
 		async getRouterCapabilities() {

@@ -31,6 +31,8 @@ export type Signalling = {
 /** What the page measured of the media that it receives, as WebRTC's own getStats() tells it. */
 export type ReceivedMedia = {
 	readonly framesDecoded: number;
+	/** Of the picture that was decoded last. */
+	readonly frameHeight: number;
 	readonly freezeCount: number;
 	readonly totalFreezesSeconds: number;
 	readonly audioPackets: number;
@@ -50,6 +52,8 @@ export type ReceivedMedia = {
 export type CallOptions = {
 	/** `device`: the browser's fake camera. `picture`: a test picture with a still part, to be compared by the receiver. */
 	readonly video?: 'device' | 'picture' | 'none';
+	/** `simulcast`: VP8 in two encodings, half as high and as it is. `svc`: VP9 in two such layers, K-SVC. Both with three temporal layers. */
+	readonly layers?: 'simulcast' | 'svc';
 	readonly audio?: boolean;
 	/** A data channel with a message every 10 ms. */
 	readonly data?: boolean;

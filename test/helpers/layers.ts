@@ -46,6 +46,8 @@ export type LayeredSender = {
 	readonly payloadType: number;
 	/** The next frame, of every layer: a key frame where one was asked for. */
 	readonly sendFrame: () => Promise<void>;
+	/** In all layers together. */
+	readonly packetsSent: () => number;
 	/** Of the last frame, per encoding. */
 	readonly timestamps: () => readonly number[];
 	/** How often a key frame of that encoding was asked for. */
@@ -140,6 +142,7 @@ async function openLayered(
 				await sendEncoding(encoding, index, atMs);
 			}
 		},
+		packetsSent: () => (frame + 1) * encodings.length * spatialLayers * packetsPerFrame,
 		timestamps: () => encodings.map(({ timestamp }) => timestamp),
 		keyFrameRequests: (encoding) => encodings[encoding]!.requests,
 		close() {

@@ -26,7 +26,7 @@ for (const example of ['data-router', 'data-router-ts']) {
 		const { pluginHost, router } = await openMediaStage(t);
 		const plugin = await pluginHost.createPlugin({ file: examplePlugin(example) });
 		const policies = { onTimeout: 'drop', onAbsent: 'drop', onOverflow: 'drop' } as const;
-		const attachment = await plugin.attach({ router, kinds: [], dataProducers: true, mode: 'filter', deadlineMs: 1_000, ...policies });
+		const attachment = await plugin.attach({ router, kinds: [], dataProducers: true, mode: 'filter', deadlineMs: 10_000, ...policies });
 		const [alice, bob] = [await produceData(router, 'alice'), await produceData(router, 'bob')];
 		const [bobsEar, carolsEar, alicesEar] = [await listenTo(router, alice), await listenTo(router, alice), await listenTo(router, bob)];
 

@@ -22,7 +22,7 @@ t.test('audio is as much softer as it should be, and one stream for who hears it
 	const sender = await sendMedia(stage, 'audio');
 	const plain = await volumeOf(t, stage, sender);
 	const gain = await stage.pluginHost.createPlugin({ file: examplePlugin('gain'), config: { dB: -12 } });
-	const attachment = await gain.attach({ router: stage.router, kinds: ['audio'], mode: 'filter', onAbsent: 'drop', deadlineMs: 1_000 });
+	const attachment = await gain.attach({ router: stage.router, kinds: ['audio'], mode: 'filter', onAbsent: 'drop', deadlineMs: 10_000 });
 	const softer = await volumeOf(t, stage, sender);
 
 	t.ok(Math.abs(softer - plain + 12) < 1, `${softer} dB are 12 less than ${plain}`);
@@ -47,7 +47,7 @@ t.test('a host that is replaced under way is not heard', async (t) => {
 	const sender = await sendMedia(stage, 'audio');
 	const gain = await stage.pluginHost.createPlugin({ file: examplePlugin('gain'), config: { dB: 6 }, standby: true });
 
-	await gain.attach({ router: stage.router, kinds: ['audio'], mode: 'filter', onAbsent: 'drop', deadlineMs: 1_000 });
+	await gain.attach({ router: stage.router, kinds: ['audio'], mode: 'filter', onAbsent: 'drop', deadlineMs: 10_000 });
 
 	const volume = volumeOf(t, stage, sender);
 

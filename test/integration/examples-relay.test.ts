@@ -14,7 +14,7 @@ for (const [kind, filter, proof] of [
 		const stage = await openMediaStage(t);
 		const sender = await sendMedia(stage, kind);
 		const relay = await stage.pluginHost.createPlugin({ file: examplePlugin('relay') });
-		const attachment = await relay.attach({ router: stage.router, mode: 'filter', deadlineMs: 1_000 });
+		const attachment = await relay.attach({ router: stage.router, mode: 'filter', deadlineMs: 10_000 });
 		const said = await play(stage, sender.producer, 3, filter);
 		const { taken, accepted, timeoutAccepted } = await attachment.getStats();
 

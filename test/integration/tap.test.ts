@@ -289,7 +289,7 @@ t.test('an attachment to a producer leaves others alone', async (t) => {
 	const plugin = await pluginHost.createPlugin({ file: fixture('drop-all') });
 	const [dropped, untouched] = await Promise.all([openCall(router), openCall(router)]);
 
-	await plugin.attach({ producerId: dropped.producer.id, mode: 'filter' });
+	await plugin.attach({ producerId: dropped.producer.id, mode: 'filter', deadlineMs: 10_000 });
 	await Promise.all([dropped.sendRange(1, 50), untouched.sendRange(1, 50)]);
 	await until('50 packets', () => untouched.received.length === 50);
 	await until('50 drops', async () => (await plugin.getStats()).attachments[0]!.dropped === 50);

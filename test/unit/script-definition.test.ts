@@ -1,4 +1,5 @@
 import t from 'tap';
+import { z } from 'zod';
 
 import { isPluginDefinition } from '../../src/plugin/define-plugin.ts';
 import type { PluginConfig, PluginEvents, PluginRequests } from '../../src/plugin/index.ts';
@@ -48,6 +49,10 @@ t.test('a definition carries the types of its configuration, requests and events
 	// @ts-expect-error: its limit is a number.
 	const wrongBody: Requests['setLimit']['body'] = { limit: '3' };
 
+	const untyped = definePlugin({ setup: () => ({ onRequest: () => 1 }) });
+	const any: PluginRequests<typeof untyped>['whatever']['body'] = { of: 'any kind' };
+
+	t.ok(any);
 	t.ok([config, body, answer, later, event, wrongConfig, unknown ?? true, wrongBody].every(Boolean));
 	t.ok(isPluginDefinition(typed));
 	definePlugin({
@@ -84,4 +89,20 @@ t.test('settings have defaults, and are checked', async (t) => {
 	] as const) {
 		t.throws(() => definePlugin(source as never), { code, message });
 	}
+});
+
+t.test('a schema of zod is one', async (t) => {
+	const config = z.object({ packetsPerSecond: z.number().positive(), burst: z.number().default(5) });
+	const throttle = definePlugin({
+		config,
+		setup: ({ config: { packetsPerSecond, burst } }) => {
+			const limit: number = packetsPerSecond + burst;
+
+			return { onPacket: () => (limit > 0 ? 'accept' : 'drop') };
+		},
+	});
+	const given: PluginConfig<typeof throttle> = { packetsPerSecond: 3 };
+
+	t.same(await throttle.config!['~standard'].validate(given), { value: { packetsPerSecond: 3, burst: 5 } });
+	t.match(await throttle.config!['~standard'].validate({ packetsPerSecond: -3 }), { issues: [{ path: ['packetsPerSecond'], message: String }] });
 });

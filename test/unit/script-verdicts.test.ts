@@ -226,6 +226,7 @@ t.test('a rejected promise is an error, one that throws at once too', async (t) 
 
 	t.same(stage.run([1, 2].map(numbered)), [0, 0]);
 	t.same(stage.run([messageBytes({ ticket: 3n })], 'data'), [0]);
+	t.same(stage.fake.of('verdict'), [], 'nothing is told before the batch says that it is pending');
 	await turn();
 	t.same([...stage.fake.of('verdict')].sort(), [[9, 1, 5], [9, 2, 1], [9, 3, 5]]);
 	t.match(stage.fake.of('log'), [[3, /onDataAsync threw at .*Error: at once/], [3, /onPacketAsync threw at .*Error: later/]]);

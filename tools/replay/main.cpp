@@ -2,6 +2,7 @@
 // plugin dies. tools/cli/replay.ts starts it, by itself or under a debugger.
 
 #include "CapturedRecords.hpp"
+#include "PluginLibrary.hpp"
 #include "Progress.hpp"
 #include "Replay.hpp"
 

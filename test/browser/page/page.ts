@@ -22,13 +22,13 @@ const consumers: types.Consumer[] = [];
 let messages = 0;
 let lastMessage = '';
 
-async function call({ video = 'device', audio = true, data = false }: CallOptions = {}): Promise<void> {
+async function call({ video = 'device', layers, audio = true, data = false }: CallOptions = {}): Promise<void> {
 	const device = await Device.factory();
 
 	await device.load({ routerRtpCapabilities: await signalling.getRouterCapabilities() });
 
 	const transport = device.createSendTransport(await signalling.createTransport());
-	const producers = await produce(transport, await tracks(video, audio));
+	const producers = await produce(transport, await tracks(video, audio), layers && layered(device, layers));
 	const dataProducer = data ? await produceData(transport) : undefined;
 
 	await consume(device, producers, dataProducer);
@@ -41,8 +41,22 @@ async function tracks(video: CallOptions['video'], audio: boolean): Promise<Medi
 	return [...(device?.getTracks() ?? []), ...(video === 'picture' ? picture().getTracks() : [])];
 }
 
-async function produce(transport: types.Transport, media: readonly MediaStreamTrack[]): Promise<types.Producer[]> {
+/** Of as many layers as browsers make of this size, at bitrates that nobody has to probe for. */
+function layered(device: Device, layers: NonNullable<CallOptions['layers']>): Omit<types.ProducerOptions, 'track'> {
+	const codecOf = (mimeType: string): types.RtpCodecCapability => device.recvRtpCapabilities.codecs!.find((codec) => codec.mimeType === mimeType)!;
 
+	return layers === 'svc'
+		? { codec: codecOf('video/VP9'), encodings: [{ scalabilityMode: 'L2T3_KEY', maxBitrate: 400_000 }] }
+		: {
+				codec: codecOf('video/VP8'),
+				encodings: [
+					{ scalabilityMode: 'L1T3', scaleResolutionDownBy: 2, maxBitrate: 120_000 },
+					{ scalabilityMode: 'L1T3', scaleResolutionDownBy: 1, maxBitrate: 300_000 },
+				],
+			};
+}
+
+async function produce(transport: types.Transport, media: readonly MediaStreamTrack[], video: Omit<types.ProducerOptions, 'track'> = {}): Promise<types.Producer[]> {
 	connectOnDemand(transport);
 	transport.on('produce', ({ kind, rtpParameters }, done, fail) => {
 		signalling.produce({ transportId: transport.id, kind, rtpParameters }).then(done, fail);
@@ -52,7 +66,7 @@ async function produce(transport: types.Transport, media: readonly MediaStreamTr
 		signalling.produceData({ transportId: transport.id, sctpStreamParameters, label, protocol }).then(done, fail);
 	});
 
-	return Promise.all(media.map((track) => transport.produce({ track })));
+	return Promise.all(media.map((track) => transport.produce({ track, ...(track.kind === 'video' ? video : {}) })));
 }
 
 /** Text and binary in turn. */
@@ -120,6 +134,7 @@ async function received(): Promise<ReceivedMedia> {
 
 	return {
 		framesDecoded: video?.framesDecoded ?? 0,
+		frameHeight: video?.frameHeight ?? 0,
 		freezeCount: video?.freezeCount ?? 0,
 		totalFreezesSeconds: video?.totalFreezesDuration ?? 0,
 		audioPackets: audio?.packetsReceived ?? 0,

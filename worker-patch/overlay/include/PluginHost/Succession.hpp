@@ -109,6 +109,7 @@ namespace PluginHost
 	private:
 		void DrainAll(const HostLink* link);
 		void RepublishPending();
+		void TakeLast(const Epoch& epoch, const HostLink* link, bool hung);
 		void NoteSuspects(const Epoch& epoch, bool hung);
 		void Skip(uint64_t position, const Epoch& epoch);
 

@@ -199,13 +199,15 @@ namespace PluginHost
 
 		if (gone == this->serving)
 		{
-			// What it had published counts: verdicts first, since the cursor that it published after them says that it answered.
-#ifndef MPH_SABOTAGE_SKIP_LAST_VERDICTS
-			DrainAll(link);
-#endif
-			this->place->RefreshConsumed();
-			NoteSuspects(*this->serving, hung);
-			this->place->GetPackets().MarkRedelivered();
+			// Whatever goes wrong here, the link is about to go, and nobody may find it in here.
+			try
+			{
+				TakeLast(*this->serving, link, hung);
+			}
+			catch (const std::exception& error)
+			{
+				Control::CountApplyError(error.what());
+			}
 
 			this->serving = nullptr;
 		}
@@ -216,6 +218,21 @@ namespace PluginHost
 		  {
 			  return epoch.get() == gone;
 		  });
+	}
+
+	/**
+	 * What it had published counts: verdicts first, since the cursor that it published after them says that it answered.
+	 */
+	void Succession::TakeLast(const Epoch& epoch, const HostLink* link, bool hung)
+	{
+		MS_TRACE();
+
+#ifndef MPH_SABOTAGE_SKIP_LAST_VERDICTS
+		DrainAll(link);
+#endif
+		this->place->RefreshConsumed();
+		NoteSuspects(epoch, hung);
+		this->place->GetPackets().MarkRedelivered();
 	}
 
 	void Succession::OnAbsent()
