@@ -12,7 +12,7 @@ import { until } from '../helpers/until.ts';
 /** A token in many minutes: what passes is the burst. */
 const hardlyAny = 0.001;
 const burst = 20;
-const deadlineMs = 5_000;
+const deadlineMs = 10_000;
 
 const kinds = [
 	{
