@@ -34,6 +34,7 @@ export function attachMessage(
 		onTimeout: policyCodes[settings.onTimeout],
 		onAbsent: policyCodes[settings.onAbsent],
 		onOverflow: policyCodes[settings.onOverflow],
+		onError: policyCodes[settings.onError],
 		context: settings.contextJson,
 		copy: copyCodes[settings.copy],
 		keyFramesOnly: settings.keyFramesOnly,

@@ -39,6 +39,8 @@ export type AttachOptions<AttachmentAppData extends AppData = AppData> = AttachT
 	readonly onAbsent?: Policy;
 	/** What happens when the ring or the table of held packets is full. Default `accept`; data, `divert` and `security` must choose. */
 	readonly onOverflow?: Policy;
+	/** What happens to a packet of which the plugin says that it failed at it (`filter`). Default `accept`; data and `security` must choose. */
+	readonly onError?: Policy;
 	/** That calls are safer with the plugin than without: no policy has a default then. Default false. */
 	readonly security?: boolean;
 	/** How much of a packet the plugin gets: all, the RTP header, or what is known of it. Default `full`. */
@@ -95,6 +97,7 @@ export type AttachSettings = {
 	readonly onTimeout: Policy;
 	readonly onAbsent: Policy;
 	readonly onOverflow: Policy;
+	readonly onError: Policy;
 	readonly security: boolean;
 	/** Policies without which it cannot mean data producers. */
 	readonly notChosen: readonly PolicyName[];
@@ -112,7 +115,7 @@ export type AttachSettings = {
 	readonly appData: AppData;
 };
 
-export type PolicyName = 'onTimeout' | 'onAbsent' | 'onOverflow';
+export type PolicyName = 'onTimeout' | 'onAbsent' | 'onOverflow' | 'onError';
 
 type MeantKinds = Pick<AttachSettings, 'kinds' | 'dataProducers'>;
 
@@ -120,7 +123,7 @@ const modes: readonly AttachmentMode[] = ['observe', 'filter', 'divert'];
 const mediaKinds: readonly MediaKind[] = ['audio', 'video'];
 const policies: readonly Policy[] = ['accept', 'drop'];
 const copyAmounts: readonly CopyAmount[] = ['full', 'headers', 'meta'];
-const policyNames: readonly PolicyName[] = ['onTimeout', 'onAbsent', 'onOverflow'];
+const policyNames: readonly PolicyName[] = ['onTimeout', 'onAbsent', 'onOverflow', 'onError'];
 const singleTargets = ['producerId', 'dataProducerId'] as const;
 const targetLists = ['producerIds', 'dataProducerIds'] as const;
 const int32Range = { min: -(2 ** 31), max: 2 ** 31 - 1 };
@@ -159,6 +162,7 @@ export function parseAttachOptions(options: unknown): AttachSettings {
 		onTimeout: readPolicy(reader, 'onTimeout', mode),
 		onAbsent: readPolicy(reader, 'onAbsent', mode),
 		onOverflow: readPolicy(reader, 'onOverflow', mode),
+		onError: readPolicy(reader, 'onError', mode),
 		...readSelection(reader, meant),
 		wholeFrames: readWholeFrames(reader, mode, meant),
 		context: reader.value('context') ?? {},
@@ -171,7 +175,7 @@ export function parseAttachOptions(options: unknown): AttachSettings {
 export function whyToChoose(notChosen: readonly PolicyName[], reason: string): string {
 	const [names, are] = [notChosen.map((name) => `"${name}"`).join(', '), notChosen.length > 1 ? 'options' : 'option'];
 
-	return `${are} ${names} must be chosen ("accept" or "drop"): ${reason} has no default, since nobody but the app can say whether what the plugin does not see may pass`;
+	return `${are} ${names} must be chosen ("accept" or "drop"): ${reason} has no default, since nobody but the app can say whether what the plugin does not decide may pass`;
 }
 
 function readTargets(reader: OptionReader): TargetFields | undefined {
@@ -228,7 +232,7 @@ function readKinds(reader: OptionReader): MeantKinds {
 	return { dataProducers, kinds: mediaKinds.filter((kind) => kinds.includes(kind)) };
 }
 
-/** Only what is held has a deadline. */
+/** Only what is held has a deadline, and a verdict to fail at. */
 function mustChoose(mode: AttachmentMode): readonly PolicyName[] {
 	return mode === 'filter' ? policyNames : ['onAbsent', 'onOverflow'];
 }

@@ -47,6 +47,7 @@ export type AttachmentDump = {
 	readonly onTimeout: Policy;
 	readonly onAbsent: Policy;
 	readonly onOverflow: Policy;
+	readonly onError: Policy;
 	readonly security: boolean;
 	readonly copy: CopyAmount;
 	readonly keyFramesOnly: boolean;

@@ -175,7 +175,7 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 	}
 
 	async dump(): Promise<AttachmentDump> {
-		const { kinds, dataProducers, pipe, mode, order, deadlineMs, onTimeout, onAbsent, onOverflow, security, context } = this.#settings;
+		const { kinds, dataProducers, pipe, mode, order, deadlineMs, onTimeout, onAbsent, onOverflow, onError, security, context } = this.#settings;
 		const { copy, keyFramesOnly, spatialLayers, temporalLayers, every, audioLevel, subscribe, wholeFrames } = this.#settings;
 
 		return {
@@ -185,7 +185,7 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 			workerPid: this.#place.link.pid,
 			producerIds: this.producerIds,
 			dataProducerIds: this.dataProducerIds,
-			...{ kinds, dataProducers, pipe, mode, order, deadlineMs, onTimeout, onAbsent, onOverflow, security, context },
+			...{ kinds, dataProducers, pipe, mode, order, deadlineMs, onTimeout, onAbsent, onOverflow, onError, security, context },
 			...{ copy, keyFramesOnly, spatialLayers, temporalLayers, every, audioLevel, subscribe, wholeFrames },
 			active: this.#active,
 			paused: this.#paused,

@@ -25,6 +25,8 @@ export const attachmentCounters = {
 	absentDropped: 'dropped by `onAbsent`',
 	overflowAccepted: 'accepted by `onOverflow`',
 	overflowDropped: 'dropped by `onOverflow`',
+	errorAccepted: 'accepted by `onError`',
+	errorDropped: 'dropped by `onError`',
 	detachedAccepted: 'accepted, because the attachment was closed or paused while it was held',
 	closedFreed: 'gone with its producer or router, which closed while it was held',
 	bypassed: 'passed by, because the plugin wanted to bypass the stream',

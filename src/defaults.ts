@@ -50,6 +50,7 @@ export const defaults = {
 		onTimeout: 'accept',
 		onAbsent: 'accept',
 		onOverflow: 'accept',
+		onError: 'accept',
 		security: false,
 		copy: 'full',
 		keyFramesOnly: false,

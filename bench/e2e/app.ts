@@ -192,7 +192,7 @@ async function figures(): Promise<AppFigures> {
 		observed: sum(attached.map(({ observed }) => observed)),
 		byPolicy: sum(
 			attached.map(
-				(a) => a.timeoutAccepted + a.timeoutDropped + a.absentAccepted + a.absentDropped + a.overflowAccepted + a.overflowDropped,
+				(a) => a.timeoutAccepted + a.timeoutDropped + a.absentAccepted + a.absentDropped + a.overflowAccepted + a.overflowDropped + a.errorAccepted + a.errorDropped,
 			),
 		),
 		missed: sum(attached.map(({ observeOverflow, observeAbsent }) => observeOverflow + observeAbsent)),

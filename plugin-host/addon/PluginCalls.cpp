@@ -13,7 +13,7 @@ namespace {
 
 using host::HostFunctions;
 
-// Of the last call on this thread that wants an answer.
+// The last call on this thread that wants an answer: how many its instance had made before, since the number itself is too large for JavaScript.
 thread_local uint64_t lastCall = 0;
 
 ScriptInstance& InstanceOf(const Napi::CallbackInfo& info) {
@@ -106,6 +106,19 @@ Napi::Value Said(const Napi::CallbackInfo& info, const ScriptInstance& script, m
   return Result(info, result);
 }
 
+// `make`: does it, and gives it a number if that is not nullptr.
+template <typename Make>
+Napi::Value Call(const Napi::CallbackInfo& info, const ScriptInstance& script, bool wantsAnswer, Make&& make) {
+  uint64_t number = 0;
+  const auto result = make(wantsAnswer ? &number : nullptr);
+
+  if (wantsAnswer) {
+    lastCall = script.instance.GetCallNumbers().IndexOf(number);
+  }
+
+  return Said(info, script, result);
+}
+
 void Created(const Napi::CallbackInfo& info) {
   const auto& script = InstanceOf(info);
   const auto what = info[1].As<Napi::Object>();
@@ -182,7 +195,7 @@ Napi::Value InjectRtp(const Napi::CallbackInfo& info) {
       .cause = CauseIn(what),
   };
 
-  return Said(info, script, HostFunctions.inject_rtp(HandleOf(script), &rtp, info[2].ToBoolean().Value() ? &lastCall : nullptr));
+  return Call(info, script, info[2].ToBoolean().Value(), [&](uint64_t* call) { return HostFunctions.inject_rtp(HandleOf(script), &rtp, call); });
 }
 
 Napi::Value InjectData(const Napi::CallbackInfo& info) {
@@ -207,28 +220,32 @@ Napi::Value InjectData(const Napi::CallbackInfo& info) {
       .cause = CauseIn(what),
   };
 
-  return Said(info, script, HostFunctions.inject_data(HandleOf(script), &data, info[2].ToBoolean().Value() ? &lastCall : nullptr));
+  return Call(info, script, info[2].ToBoolean().Value(), [&](uint64_t* call) { return HostFunctions.inject_data(HandleOf(script), &data, call); });
 }
 
 Napi::Value RequestKeyFrame(const Napi::CallbackInfo& info) {
   const auto& script = InstanceOf(info);
-  auto* const call = info[4].ToBoolean().Value() ? &lastCall : nullptr;
 
-  return Said(info, script, HostFunctions.request_key_frame(HandleOf(script), U32(info[1]), U32(info[2]), U32(info[3]), call));
+  return Call(info, script, info[4].ToBoolean().Value(), [&](uint64_t* call) {
+    return HostFunctions.request_key_frame(HandleOf(script), U32(info[1]), U32(info[2]), U32(info[3]), call);
+  });
 }
 
 Napi::Value Subscribe(const Napi::CallbackInfo& info) {
   const auto& script = InstanceOf(info);
-  auto* const call = info[5].ToBoolean().Value() ? &lastCall : nullptr;
+  const int wanted = info[4].ToBoolean().Value() ? 1 : 0;
 
-  return Said(info, script,
-              HostFunctions.subscribe(HandleOf(script), U32(info[1]), U32(info[2]), U32(info[3]), info[4].ToBoolean().Value() ? 1 : 0, call));
+  return Call(info, script, info[5].ToBoolean().Value(), [&](uint64_t* call) {
+    return HostFunctions.subscribe(HandleOf(script), U32(info[1]), U32(info[2]), U32(info[3]), wanted, call);
+  });
 }
 
 Napi::Value Query(const Napi::CallbackInfo& info) {
   const auto& script = InstanceOf(info);
 
-  return Said(info, script, HostFunctions.query(HandleOf(script), U32(info[1]), static_cast<mph_query>(U32(info[2])), U32(info[3]), &lastCall));
+  return Call(info, script, true, [&](uint64_t* call) {
+    return HostFunctions.query(HandleOf(script), U32(info[1]), static_cast<mph_query>(U32(info[2])), U32(info[3]), call);
+  });
 }
 
 Napi::Value LastCall(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), static_cast<double>(lastCall)); }

@@ -358,7 +358,7 @@ void ScriptThread::OnAnswer(const ScriptInstance& instance, const mph_answer& an
   const Napi::HandleScope handles(env_);
 
   Call(answer_, {Napi::Number::New(env_, instance.number), Napi::Number::New(env_, answer.router),
-                 Napi::Number::New(env_, static_cast<double>(answer.call)), Napi::Number::New(env_, answer.result), Text(answer.json)});
+                 Napi::Number::New(env_, static_cast<double>(instance.instance.GetCallNumbers().IndexOf(answer.call))), Napi::Number::New(env_, answer.result), Text(answer.json)});
 }
 
 void ScriptThread::OnRestore(const ScriptInstance& instance, std::span<const uint8_t> bytes) {

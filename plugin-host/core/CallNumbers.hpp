@@ -26,8 +26,11 @@ class CallNumbers {
     // Relaxed: who asks has the number from Next() by way of the worker.
     const auto given = next_.load(std::memory_order_relaxed) - first_;
 
-    return static_cast<uint8_t>(call) == slot_ && (((call >> SlotBits) - first_) & NumberMask) < given;
+    return static_cast<uint8_t>(call) == slot_ && IndexOf(call) < given;
   }
+
+  // How many Next() had given before it.
+  uint64_t IndexOf(uint64_t call) const { return ((call >> SlotBits) - first_) & NumberMask; }
 
  private:
   static constexpr int SlotBits = 8;

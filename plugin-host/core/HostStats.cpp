@@ -28,6 +28,7 @@ flatbuffers::Offset<Mph::Control::InstanceStats> Host::MakeStats(flatbuffers::Fl
 
   // Names of the host's own: a plugin's have no dot by custom.
   values.emplace_back("host.skipped", stats.skipped.Read());
+  values.emplace_back("host.errors", tallies.errors.Read());
   values.emplace_back("host.invalidVerdicts", tallies.invalidVerdicts.Read());
   values.emplace_back("host.lateForNobody", tallies.lateForNobody.Read());
   values.emplace_back("host.verdictRingFull", stats.verdictRingFull.Read());

@@ -77,6 +77,9 @@ void LateDecisions::FollowOne(LateVerdict& late) {
     ring_.outbox.Decide(record);
 
     return;
+  } else if (late.verdict == MPH_ERROR) {
+    tallies.errors.Add(1);
+    record.Fail(member, ring_.runs.Find(record.run).members[member].endsByError);
   }
   GoOn(std::move(record));
 }

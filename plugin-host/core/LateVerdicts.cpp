@@ -6,7 +6,7 @@
 namespace mph::host {
 
 mph_result LateVerdicts::Verdict(uint32_t router, uint64_t ticket, mph_verdict verdict, bool isExpected) {
-  if (ticket == 0 || (verdict != MPH_ACCEPT && verdict != MPH_DROP && verdict != MPH_TAKE && verdict != MPH_BYPASS)) {
+  if (ticket == 0 || verdict < MPH_ACCEPT || verdict > MPH_ERROR) {
     return MPH_INVALID;
   }
 

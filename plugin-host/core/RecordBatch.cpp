@@ -136,6 +136,12 @@ void RecordBatch::Scatter(Ring& ring, uint64_t nowNs) {
           record.left = 0;
         }
         break;
+      case MPH_ERROR:
+        instance_->Tallies().errors.Add(1);
+        if (hasSay) {
+          record.Fail(static_cast<uint8_t>(at), member.endsByError);
+        }
+        break;
       case MPH_BYPASS:
         ring.outbox.Bypass(member.attachment, record.producer, record.ssrc, Mph::Layout::BypassUnit::Forever, 0);
         break;
@@ -149,7 +155,7 @@ void RecordBatch::Scatter(Ring& ring, uint64_t nowNs) {
 }
 
 uint8_t RecordBatch::CheckedVerdict(uint8_t verdict) {
-  if (verdict <= MPH_BYPASS) {
+  if (verdict <= MPH_ERROR) {
     return verdict;
   }
   instance_->Log(MPH_LOG_ERROR, std::string(Kind() == RecordKind::Packet ? "on_packets" : "on_data") + " wrote " + std::to_string(verdict) +

@@ -13,6 +13,16 @@ uint8_t* BytesOf(RecordCopy& copy) { return reinterpret_cast<uint8_t*>(copy.data
 
 }  // namespace
 
+void RecordInHand::Fail(uint8_t at, bool endsRun) {
+  if (endsRun) {
+    verdict = Mph::Layout::Verdict::Error;
+    decider = at;
+    left = 0;
+  } else {
+    errors = static_cast<uint16_t>(errors | 1U << at);
+  }
+}
+
 void RecordInHand::Keep() {
   if (!copy.empty() && record == BytesOf(copy)) {
     return;

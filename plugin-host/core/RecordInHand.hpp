@@ -30,6 +30,8 @@ struct RecordInHand {
   // What the members before have made of it.
   Mph::Layout::Verdict verdict{Mph::Layout::Verdict::Accept};
   uint8_t decider{0};
+  // Bit i: member i failed at it, and those behind it are to see it all the same.
+  uint16_t errors{0};
   // `copy` has the replacement already.
   bool isRewritten{false};
   // The run's number; a producer or data producer; 0 for data.
@@ -46,6 +48,9 @@ struct RecordInHand {
   uint64_t Cause() const {
     return ticket != 0 ? ticket : position | uint64_t{1} << static_cast<uint8_t>(Mph::Layout::CauseBit::Position);
   }
+
+  // Member `at` failed at it. `endsRun`: nobody behind it is to see it.
+  void Fail(uint8_t at, bool endsRun);
 
   // So that it can be read when its batch is given back.
   void Keep();

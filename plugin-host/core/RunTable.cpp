@@ -29,7 +29,9 @@ void RunTable::Follow(const flatbuffers::Vector<flatbuffers::Offset<Event>>* sta
 void RunTable::Apply(const Event& event) {
   switch (event.type()) {
     case EventType::AttachmentAdded:
-      attachments_.insert_or_assign(event.attachment(), Attachment{ToString(event.member()), event.mode() == Mph::Control::Mode::Filter});
+      attachments_.insert_or_assign(event.attachment(), Attachment{.member = ToString(event.member()),
+                                                                   .hasSay = event.mode() == Mph::Control::Mode::Filter,
+                                                                   .endsByError = event.onError() != Mph::Control::Policy::Accept});
       break;
     case EventType::AttachmentRemoved:
       attachments_.erase(event.attachment());
@@ -78,10 +80,10 @@ void RunTable::ResolveAll() {
       const auto found = attachments_.find(number_);
 
       if (found != attachments_.end()) {
-        run.members[i] = {number_, InstanceOf(found->second), found->second.hasSay};
+        run.members[i] = {number_, InstanceOf(found->second), found->second.hasSay, found->second.endsByError};
       } else {
         // A lone one that was not announced can only be of the only plugin.
-        run.members[i] = {number_, entry.isAnnounced ? nullptr : instances_.Only(), true};
+        run.members[i] = {number_, entry.isAnnounced ? nullptr : instances_.Only(), true, true};
       }
     }
     Resolve(entry);

@@ -23,6 +23,8 @@ struct Run {
     Instance* instance{nullptr};
     // Whether its verdict counts.
     bool hasSay{false};
+    // Whether those behind it are not to see what it failed at.
+    bool endsByError{true};
   };
 
   // Bit i: member i has a plugin that wants to see such records.
@@ -64,6 +66,7 @@ class RunTable {
     // Empty: there is only one plugin.
     std::string member;
     bool hasSay;
+    bool endsByError;
   };
 
   struct Entry {

@@ -248,6 +248,7 @@ void ServedRing::AddToBatch(const shm::RingConsumer::RecordView& view, uint64_t 
   next.ticket = ticket;
   next.verdict = Mph::Layout::Verdict::Accept;
   next.decider = 0;
+  next.errors = 0;
   serving_.batch.Add(ring_);
 }
 

@@ -40,6 +40,8 @@ struct InstanceTallies {
   Tally verdicts;
   Tally events;
 
+  // Packets and messages that it failed at.
+  Tally errors;
   // Verdicts that are none; the packets were accepted.
   Tally invalidVerdicts;
   // Late verdicts that nobody waited for when their turn came.

@@ -13,12 +13,14 @@ void VerdictOutbox::Decide(RecordInHand& record) {
     return;
   }
   // The way of almost all of them.
-  if (unwritten_.empty() && record.verdict != Verdict::Replace && writer_.WriteVerdict(record.ticket, record.verdict, record.decider)) {
+  if (unwritten_.empty() && record.verdict != Verdict::Replace &&
+      writer_.WriteVerdict(record.ticket, record.verdict, record.decider, record.errors)) {
     return;
   }
   Put({.type = RecordType::Verdict,
        .verdict = record.verdict,
        .decider = record.decider,
+       .errors = record.errors,
        .ticket = record.ticket,
        .replacement = std::move(record.replacement)});
 }
@@ -42,10 +44,10 @@ bool VerdictOutbox::TryWrite(const Entry& entry) {
     return writer_.WriteBypass(entry.attachment, entry.producer, entry.ssrc, entry.unit, entry.amount);
   }
   if (entry.verdict == Verdict::Replace) {
-    return writer_.WriteReplace(entry.ticket, entry.decider, entry.replacement.Data(), entry.replacement.Length());
+    return writer_.WriteReplace(entry.ticket, entry.decider, entry.errors, entry.replacement.Data(), entry.replacement.Length());
   }
 
-  return writer_.WriteVerdict(entry.ticket, entry.verdict, entry.decider, entry.amount);
+  return writer_.WriteVerdict(entry.ticket, entry.verdict, entry.decider, entry.errors, entry.amount);
 }
 
 bool VerdictOutbox::Flush() {

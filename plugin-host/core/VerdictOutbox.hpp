@@ -33,6 +33,7 @@ class VerdictOutbox {
     Mph::Layout::RecordType type;
     Mph::Layout::Verdict verdict{Mph::Layout::Verdict::None};
     uint8_t decider{0};
+    uint16_t errors{0};
     Mph::Layout::BypassUnit unit{Mph::Layout::BypassUnit::Forever};
     uint64_t ticket{0};
     // Of an extension or a bypass.

@@ -51,18 +51,18 @@ bool VerdictWriter::Write(const Record& record, const uint8_t* payload, uint32_t
   return true;
 }
 
-bool VerdictWriter::WriteVerdict(uint64_t ticket, Mph::Layout::Verdict verdict, uint8_t decider, uint32_t argument) {
+bool VerdictWriter::WriteVerdict(uint64_t ticket, Mph::Layout::Verdict verdict, uint8_t decider, uint16_t errors, uint32_t argument) {
   using Mph::Layout::VerdictRecord;
 
-  return Write(VerdictRecord(RecordHeader(sizeof(VerdictRecord), RecordType::Verdict, 0, sizeof(VerdictRecord)), ticket, verdict, decider, 0,
+  return Write(VerdictRecord(RecordHeader(sizeof(VerdictRecord), RecordType::Verdict, 0, sizeof(VerdictRecord)), ticket, verdict, decider, errors,
                              argument));
 }
 
-bool VerdictWriter::WriteReplace(uint64_t ticket, uint8_t decider, const uint8_t* payload, uint32_t length) {
+bool VerdictWriter::WriteReplace(uint64_t ticket, uint8_t decider, uint16_t errors, const uint8_t* payload, uint32_t length) {
   using Mph::Layout::VerdictRecord;
 
   return Write(VerdictRecord(RecordHeader(static_cast<uint32_t>(sizeof(VerdictRecord)) + length, RecordType::Verdict, 0, sizeof(VerdictRecord)),
-                             ticket, Mph::Layout::Verdict::Replace, decider, 0, length),
+                             ticket, Mph::Layout::Verdict::Replace, decider, errors, length),
                payload, length);
 }
 

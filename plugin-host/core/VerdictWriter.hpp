@@ -24,8 +24,8 @@ class VerdictWriter {
   void Commit();
 
   // False, all of them: no room now.
-  [[nodiscard]] bool WriteVerdict(uint64_t ticket, Mph::Layout::Verdict verdict, uint8_t decider, uint32_t argument = 0);
-  [[nodiscard]] bool WriteReplace(uint64_t ticket, uint8_t decider, const uint8_t* payload, uint32_t length);
+  [[nodiscard]] bool WriteVerdict(uint64_t ticket, Mph::Layout::Verdict verdict, uint8_t decider, uint16_t errors, uint32_t argument = 0);
+  [[nodiscard]] bool WriteReplace(uint64_t ticket, uint8_t decider, uint16_t errors, const uint8_t* payload, uint32_t length);
   [[nodiscard]] bool WriteBypass(uint32_t attachment, uint32_t producer, uint32_t ssrc, Mph::Layout::BypassUnit unit, uint32_t amount);
 
   // Shows the worker what was written.

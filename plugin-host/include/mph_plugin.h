@@ -142,7 +142,8 @@ typedef enum mph_verdict {
   MPH_ACCEPT = 1,  /* next in the chain, then routing */
   MPH_DROP = 2,    /* receivers see no gap */
   MPH_TAKE = 3,    /* not routed: the plugin has it now, and may inject what it makes of it */
-  MPH_BYPASS = 4   /* accepted, like the rest of its stream, which the plugin sees no more; mph_host.bypass() can do less */
+  MPH_BYPASS = 4,  /* accepted, like the rest of its stream, which the plugin sees no more; mph_host.bypass() can do less */
+  MPH_ERROR = 5    /* the plugin failed at it: the attachment's onError decides */
 } mph_verdict;
 
 /*

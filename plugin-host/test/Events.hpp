@@ -46,7 +46,8 @@ inline auto AttachmentAdded(uint32_t number, const std::string& id) {
 }
 
 // Of one plugin of a group.
-inline auto MemberAttached(uint32_t number, const std::string& member, Mph::Control::Mode mode = Mph::Control::Mode::Filter) {
+inline auto MemberAttached(uint32_t number, const std::string& member, Mph::Control::Mode mode = Mph::Control::Mode::Filter,
+                           Mph::Control::Policy onError = Mph::Control::Policy::Accept) {
   return [=](flatbuffers::FlatBufferBuilder& builder) {
     const auto memberOffset = builder.CreateString(member);
     Mph::Control::EventBuilder event(builder);
@@ -55,6 +56,7 @@ inline auto MemberAttached(uint32_t number, const std::string& member, Mph::Cont
     event.add_attachment(number);
     event.add_member(memberOffset);
     event.add_mode(mode);
+    event.add_onError(onError);
 
     return event.Finish();
   };

@@ -172,7 +172,7 @@ void HandshakesThatFail() {
   host.StartConnecting(worker.Pid(), worker.Path());
   worker.Accept();
   worker.Welcome(9);
-  IsFailure(host.AwaitUnasked(), ErrorCode::Version, "protocol 9 and layout 4, this host protocol 3 and layout 4",
+  IsFailure(host.AwaitUnasked(), ErrorCode::Version, "protocol 9 and layout 5, this host protocol 3 and layout 5",
             "a worker of another version is refused, with both versions");
 
   host.StartConnecting(worker.Pid(), worker.Path());

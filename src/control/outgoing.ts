@@ -62,6 +62,7 @@ export type Outgoing = {
 		readonly onTimeout: Policy;
 		readonly onAbsent: Policy;
 		readonly onOverflow: Policy;
+		readonly onError: Policy;
 		readonly context: string;
 		readonly copy: Copy;
 		readonly keyFramesOnly: boolean;
@@ -162,6 +163,7 @@ const encoders: Encoders = {
 			f.audioLevel,
 			f.subscribe,
 			f.wholeFrames,
+			f.onError,
 		),
 	AddTarget: (b, f) =>
 		AddTarget.createAddTarget(b, b.createString(f.attachmentId), b.createString(f.producerId), b.createString(f.dataProducerId)),

@@ -4,11 +4,11 @@ import { Builder } from 'flatbuffers';
 
 import { BypassRecord, BypassUnit, RecordType, Verdict, VerdictRecord } from '../../src/generated/layout.js';
 
-export type Said = { readonly decider?: number; readonly argument?: number; readonly payload?: Buffer };
+export type Said = { readonly decider?: number; readonly errors?: number; readonly argument?: number; readonly payload?: Buffer };
 
-export function verdict(ticket: bigint, said: Verdict, { decider = 0, payload = Buffer.alloc(0), argument = payload.length }: Said = {}): Buffer {
+export function verdict(ticket: bigint, said: Verdict, { decider = 0, errors = 0, payload = Buffer.alloc(0), argument = payload.length }: Said = {}): Buffer {
 	const fixed = bytesOf((builder) =>
-		VerdictRecord.createVerdictRecord(builder, VerdictRecord.sizeOf() + payload.length, RecordType.Verdict, 0, 0, ticket, said, decider, 0, argument),
+		VerdictRecord.createVerdictRecord(builder, VerdictRecord.sizeOf() + payload.length, RecordType.Verdict, 0, 0, ticket, said, decider, errors, argument),
 	);
 
 	return Buffer.concat([fixed, payload]);

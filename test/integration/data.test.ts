@@ -15,7 +15,7 @@ import { Witness } from '../helpers/witness.ts';
 
 /** mph_verdict */
 const [pending, accept, drop, take] = [0, 1, 2, 3] as const;
-const policies = { onTimeout: 'accept', onAbsent: 'accept', onOverflow: 'accept' } as const;
+const policies = { onTimeout: 'accept', onAbsent: 'accept', onOverflow: 'accept', onError: 'accept' } as const;
 
 let pluginHost: PluginHost;
 let worker: types.Worker;

@@ -25,7 +25,7 @@ for (const example of ['data-router', 'data-router-ts']) {
 	t.test(`${example}: a message goes to whom it names, and to nobody else`, async (t) => {
 		const { pluginHost, router } = await openMediaStage(t);
 		const plugin = await pluginHost.createPlugin({ file: examplePlugin(example) });
-		const policies = { onTimeout: 'drop', onAbsent: 'drop', onOverflow: 'drop' } as const;
+		const policies = { onTimeout: 'drop', onAbsent: 'drop', onOverflow: 'drop', onError: 'drop' } as const;
 		const attachment = await plugin.attach({ router, kinds: [], dataProducers: true, mode: 'filter', deadlineMs: 10_000, ...policies });
 		const [alice, bob] = [await produceData(router, 'alice'), await produceData(router, 'bob')];
 		const [bobsEar, carolsEar, alicesEar] = [await listenTo(router, alice), await listenTo(router, alice), await listenTo(router, bob)];

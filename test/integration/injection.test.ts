@@ -18,7 +18,7 @@ import { Scribe, injectData, injectRtp, keyFrame, subscribe } from '../helpers/s
 import { mappedStream, nack, openReceiver, openSender, vp8, vp8Text } from '../helpers/streams.ts';
 import { until } from '../helpers/until.ts';
 
-const dataPolicies = { onTimeout: 'accept', onAbsent: 'accept', onOverflow: 'accept' } as const;
+const dataPolicies = { onTimeout: 'accept', onAbsent: 'accept', onOverflow: 'accept', onError: 'accept' } as const;
 
 let pluginHost: PluginHost;
 let worker: types.Worker;

@@ -13,7 +13,7 @@ import { until } from '../helpers/until.ts';
 import { type Heard, Witness } from '../helpers/witness.ts';
 
 const listenInfo: types.TransportListenInfo = { protocol: 'udp', ip: '127.0.0.1' };
-const allAccept = { onTimeout: 'accept', onAbsent: 'accept', onOverflow: 'accept' } as const;
+const allAccept = { onTimeout: 'accept', onAbsent: 'accept', onOverflow: 'accept', onError: 'accept' } as const;
 
 let pluginHost: PluginHost;
 let worker: types.Worker;

@@ -24,7 +24,7 @@ type Event = { readonly router: number; readonly producer: number; readonly cons
 };
 type Called = { readonly result: number; readonly call: number };
 
-const policies = { onTimeout: 'accept', onAbsent: 'accept', onOverflow: 'accept' } as const;
+const policies = { onTimeout: 'accept', onAbsent: 'accept', onOverflow: 'accept', onError: 'accept' } as const;
 
 let pluginHost: PluginHost;
 let worker: types.Worker;

@@ -12,7 +12,7 @@ import t from 'tap';
 
 import { AppDirectory, directoryVariable } from '../../src/app-dir.ts';
 import { encodeFrame } from '../../src/control/outgoing.ts';
-import { ProtocolVersion, Role } from '../../src/generated/control.js';
+import { Copy, Mode, Policy, ProtocolVersion, Role } from '../../src/generated/control.js';
 import { LayoutVersion } from '../../src/generated/layout.js';
 import { completeLogger } from '../../src/logger.ts';
 import { findWorkerBin } from '../../src/worker-bin.ts';
@@ -113,6 +113,31 @@ t.test('peers that speak rubbish are cut off', async (t) => {
 		await speak(bytes, { hangUp: false });
 	}
 	await callsGoOn(t);
+});
+
+t.test('a policy that is none is refused, whichever it is', async (t) => {
+	const router = await worker.createRouter({ mediaCodecs });
+	const attach = {
+		...{ attachmentId: 'rude-attachment', pluginId: 'rude', member: 'rude', routerId: router.id, targets: undefined, context: '{}' },
+		...{ audio: true, video: true, data: false, pipe: false, mode: Mode.Filter, order: 0, deadlineUs: 10_000 },
+		...{ onTimeout: Policy.Accept, onAbsent: Policy.Accept, onOverflow: Policy.Accept, onError: Policy.Accept, copy: Copy.Full },
+		...{ keyFramesOnly: false, spatialLayers: 0, temporalLayers: 0, everyNth: 1, audioLevel: 0, subscribe: false, wholeFrames: false },
+	};
+
+	await controller.issueHostToken('rude', 'p'.repeat(64));
+	for (const [name, field] of [
+		['onTimeout', 'on_timeout'],
+		['onAbsent', 'on_absent'],
+		['onOverflow', 'on_overflow'],
+		['onError', 'on_error'],
+	] as const) {
+		for (const policy of [Policy.None, 3, 255] as Policy[]) {
+			await t.rejects(controller.attach({ ...attach, [name]: policy }, { onStateChanged: () => {} }), {
+				message: new RegExp(`${field} is ${policy}, must be accept or drop`),
+			});
+		}
+	}
+	router.close();
 });
 
 t.test('frames that were tampered with, byte by byte', async (t) => {

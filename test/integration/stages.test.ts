@@ -18,7 +18,7 @@ import { openReceiver, openSender, vp8 } from '../helpers/streams.ts';
 import { until } from '../helpers/until.ts';
 import { bypass, verdict } from '../helpers/verdict-records.ts';
 
-const policies = { onTimeout: 'accept', onAbsent: 'accept', onOverflow: 'accept' } as const;
+const policies = { onTimeout: 'accept', onAbsent: 'accept', onOverflow: 'accept', onError: 'accept' } as const;
 
 let pluginHost: PluginHost;
 let worker: types.Worker;

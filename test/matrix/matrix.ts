@@ -75,7 +75,7 @@ async function play(plugin: Plugin, lane: Lane, { mode, verdict, counter, arrive
 	const attachment = await plugin.attach({
 		...(lane.kind === 'RTP' ? { producerId: lane.id } : { dataProducerId: lane.id }),
 		...{ router: lane.router, pipe: lane.pipe, mode, ...(mode === 'observe' ? { onAbsent: 'accept', onOverflow: 'accept' } : { onAbsent: 'drop', onOverflow: 'drop' }) },
-		...(mode === 'filter' ? { deadlineMs: timesOf(verdict).deadlineMs, onTimeout: 'drop' } : {}),
+		...(mode === 'filter' ? { deadlineMs: timesOf(verdict).deadlineMs, onTimeout: 'drop', onError: 'drop' } : {}),
 	} as Parameters<Plugin['attach']>[0]);
 
 	try {
@@ -94,7 +94,7 @@ async function play(plugin: Plugin, lane: Lane, { mode, verdict, counter, arrive
 			}
 		}
 
-		const lost = stats.timeoutDropped + stats.absentDropped + stats.overflowDropped;
+		const lost = stats.timeoutDropped + stats.absentDropped + stats.overflowDropped + stats.errorDropped;
 		const leaked = arrives === 'nothing' ? lane.arrived().all - before.all : 0;
 		// One may have been on its way as the attachment came.
 		const ok = lost === 0 && leaked <= 1 && (arrives === 'replaced' || lane.arrived().replaced === before.replaced);

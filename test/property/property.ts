@@ -69,7 +69,7 @@ async function playRound(
 		attachments.push(
 			await plugin.attach({
 				...{ router, dataProducers: true, mode: 'filter', order, deadlineMs: 15 + pick(30) },
-				...{ onTimeout: policy(), onAbsent: policy(), onOverflow: policy() },
+				...{ onTimeout: policy(), onAbsent: policy(), onOverflow: policy(), onError: policy() },
 			}),
 		);
 	}
@@ -127,10 +127,10 @@ async function arrived(attachment: Attachment, sent: number): Promise<void> {
 }
 
 const passed = (s: AttachmentStats): number =>
-	s.accepted + s.replaced + s.bypassed + s.timeoutAccepted + s.absentAccepted + s.overflowAccepted + s.detachedAccepted;
+	s.accepted + s.replaced + s.bypassed + s.timeoutAccepted + s.absentAccepted + s.overflowAccepted + s.errorAccepted + s.detachedAccepted;
 
 const ended = (s: AttachmentStats): number =>
-	passed(s) + s.dropped + s.taken + s.timeoutDropped + s.absentDropped + s.overflowDropped + s.closedFreed;
+	passed(s) + s.dropped + s.taken + s.timeoutDropped + s.absentDropped + s.overflowDropped + s.errorDropped + s.closedFreed;
 
 async function check(
 	[first, second]: readonly AttachmentStats[],

@@ -6,7 +6,7 @@ import { defaults } from '../../src/defaults.ts';
 import { StandInRouter } from '../helpers/stand-in-worker.ts';
 
 const router = new StandInRouter('router-1');
-const chosen = { onTimeout: 'accept', onAbsent: 'drop', onOverflow: 'drop' };
+const chosen = { onTimeout: 'accept', onAbsent: 'drop', onOverflow: 'drop', onError: 'drop' };
 
 const wrongType = (message: RegExp) => ({ name: 'InvalidOptionError', code: 'MPH_ERR_OPTION_TYPE', message });
 const wrongValue = (message: RegExp) => ({ name: 'InvalidOptionError', code: 'MPH_ERR_OPTION_VALUE', message });
@@ -83,6 +83,7 @@ t.test('modes and policies are of the known ones', async (t) => {
 	t.throws(() => parseAttachOptions({ router, mode: 'mirror' }), wrongValue(/option "mode" is 'mirror'; it must be "observe" or "filter" or "divert"/));
 	t.throws(() => parseAttachOptions({ router, mode: 1 }), wrongType(/option "mode"/));
 	t.throws(() => parseAttachOptions({ router, mode: 'filter', onAbsent: 'hold' }), wrongValue(/option "onAbsent"/));
+	t.throws(() => parseAttachOptions({ router, mode: 'filter', onError: 'throw' }), wrongValue(/option "onError" is 'throw'; it must be "accept" or "drop"/));
 	t.throws(() => parseAttachOptions({ router, pipe: 'yes' }), wrongType(/option "pipe"/));
 	t.throws(() => parseAttachOptions({ router, order: 1.5 }), wrongValue(/option "order"/));
 	t.throws(() => parseAttachOptions({ router, order: 2 ** 31 }), wrongValue(/option "order"/));
@@ -97,15 +98,15 @@ t.test('a deadline is above 0 and at most ten seconds', async (t) => {
 });
 
 t.test('an observer cannot drop, and is told why', async (t) => {
-	for (const policy of ['onTimeout', 'onAbsent', 'onOverflow']) {
+	for (const policy of ['onTimeout', 'onAbsent', 'onOverflow', 'onError']) {
 		t.throws(() => parseAttachOptions({ router, [policy]: 'drop' }), wrongValue(new RegExp(`option "${policy}".*never holds one back.*filter`)));
 		t.match(parseAttachOptions({ router, [policy]: 'accept' }), { [policy]: 'accept' });
 	}
 });
 
-t.test('data, divert and security must choose what happens to what the plugin does not see', async (t) => {
+t.test('data, divert and security must choose what happens to what the plugin does not decide', async (t) => {
 	const both = /options "onAbsent", "onOverflow" must be chosen \("accept" or "drop"\)/;
-	const all = /options "onTimeout", "onAbsent", "onOverflow" must be chosen/;
+	const all = /options "onTimeout", "onAbsent", "onOverflow", "onError" must be chosen/;
 
 	for (const [options, missing, reason] of [
 		[{ router, dataProducers: true, mode: 'filter' }, all, /an attachment to data producers has no default/],
@@ -118,11 +119,18 @@ t.test('data, divert and security must choose what happens to what the plugin do
 	] as const) {
 		t.throws(() => parseAttachOptions(options), wrongType(missing));
 		t.throws(() => parseAttachOptions(options), wrongType(reason));
-		t.throws(() => parseAttachOptions({ ...options, onAbsent: 'accept', onTimeout: 'accept' }), wrongType(/option "onOverflow" must be chosen/));
-		t.match(parseAttachOptions({ ...options, onAbsent: 'accept', onTimeout: 'accept', onOverflow: 'accept' }), { notChosen: [] });
+
+		const three = { onAbsent: 'accept', onTimeout: 'accept', onError: 'accept' };
+
+		t.throws(() => parseAttachOptions({ ...options, ...three }), wrongType(/option "onOverflow" must be chosen/));
+		t.match(parseAttachOptions({ ...options, ...three, onOverflow: 'accept' }), { notChosen: [] });
 	}
 	t.match(parseAttachOptions({ router, mode: 'divert', onAbsent: 'drop', onOverflow: 'drop' }), { mode: 'divert', onAbsent: 'drop', onOverflow: 'drop' });
-	t.same(parseAttachOptions({ router, mode: 'filter', onAbsent: 'drop' }).notChosen, ['onTimeout', 'onOverflow'], 'others need not choose, and it is known');
+	t.throws(
+		() => parseAttachOptions({ dataProducerId: 'd', mode: 'filter', onAbsent: 'drop', onTimeout: 'drop', onOverflow: 'drop' }),
+		wrongType(/option "onError" must be chosen/),
+	);
+	t.same(parseAttachOptions({ router, mode: 'filter', onAbsent: 'drop' }).notChosen, ['onTimeout', 'onOverflow', 'onError'], 'others need not choose, and it is known');
 });
 
 t.test('how much is copied is one of three', async (t) => {

@@ -217,7 +217,7 @@ t.test('data producers are for attachments that have chosen their policies', asy
 	router.produceData('data-1');
 
 	for (const [options, missing] of [
-		[{ mode: 'filter', onAbsent: 'drop', onOverflow: 'drop' }, /option "onTimeout" must be chosen/],
+		[{ mode: 'filter', onAbsent: 'drop', onOverflow: 'drop' }, /options "onTimeout", "onError" must be chosen/],
 		[{ mode: 'observe' }, /options "onAbsent", "onOverflow" must be chosen/],
 	] as const satisfies readonly (readonly [Omit<AttachOptions, 'router'>, RegExp])[]) {
 		const attachment = await plugin.attach({ router, producerIds: [], ...options });

@@ -12,7 +12,7 @@ t.test('every option reaches the worker', async (t) => {
 	const { plugin, worker, router } = await stage(t);
 	const attachment = await plugin.attach({
 		...{ router, kinds: ['video'], dataProducers: true, pipe: true, mode: 'filter', order: -7, deadlineMs: 0.25 },
-		...{ onTimeout: 'drop', onAbsent: 'accept', onOverflow: 'drop', context: { room: 42 }, copy: 'meta', keyFramesOnly: true },
+		...{ onTimeout: 'drop', onAbsent: 'accept', onOverflow: 'drop', onError: 'accept', context: { room: 42 }, copy: 'meta', keyFramesOnly: true },
 		...{ spatialLayers: [0, 2], temporalLayers: [7], every: 3, subscribe: true },
 	});
 	const sent = readAttach(worker.requestsOf(Body.Attach)[0]!);
@@ -23,7 +23,7 @@ t.test('every option reaches the worker', async (t) => {
 	t.same([sent.targeted(), sent.producerIdsLength(), sent.dataProducerIdsLength()], [false, 0, 0]);
 	t.same([sent.audio(), sent.video(), sent.data(), sent.pipe()], [false, true, true, true]);
 	t.same([sent.mode(), sent.order(), sent.deadlineUs()], [Mode.Filter, -7, 250]);
-	t.same([sent.onTimeout(), sent.onAbsent(), sent.onOverflow()], [Policy.Drop, Policy.Accept, Policy.Drop]);
+	t.same([sent.onTimeout(), sent.onAbsent(), sent.onOverflow(), sent.onError()], [Policy.Drop, Policy.Accept, Policy.Drop, Policy.Accept]);
 	t.same([sent.copy(), sent.keyFramesOnly(), sent.spatialLayers(), sent.temporalLayers()], [Copy.Meta, true, 0b101, 0b1000_0000]);
 	t.same([sent.everyNth(), sent.audioLevel(), sent.subscribe(), sent.wholeFrames()], [3, 0, true, true]);
 	t.equal(sent.context(), '{"room":42}');
@@ -39,7 +39,7 @@ t.test('what is left out reaches the worker as the defaults say', async (t) => {
 	t.same([sent.targeted(), sent.producerIdsLength(), sent.dataProducerIdsLength(), sent.keepWithoutTargets()], [false, 0, 0, false]);
 	t.same([sent.audio(), sent.video(), sent.data(), sent.pipe()], [true, true, false, false]);
 	t.same([sent.mode(), sent.order(), sent.deadlineUs()], [Mode.Observe, 0, 10_000]);
-	t.same([sent.onTimeout(), sent.onAbsent(), sent.onOverflow()], [Policy.Accept, Policy.Accept, Policy.Accept]);
+	t.same([sent.onTimeout(), sent.onAbsent(), sent.onOverflow(), sent.onError()], Array<Policy>(4).fill(Policy.Accept));
 	t.same([sent.copy(), sent.keyFramesOnly(), sent.spatialLayers(), sent.temporalLayers()], [Copy.Full, false, 0, 0]);
 	t.same([sent.everyNth(), sent.audioLevel(), sent.subscribe(), sent.wholeFrames()], [1, 0, false, false]);
 	t.equal(sent.context(), '{}');
@@ -48,6 +48,14 @@ t.test('what is left out reaches the worker as the defaults say', async (t) => {
 t.test('no option is taken for another one', async (t) => {
 	const { plugin, worker, router } = await stage(t);
 
+	for (const name of ['onTimeout', 'onAbsent', 'onOverflow', 'onError'] as const) {
+		await plugin.attach({ router, mode: 'filter', [name]: 'drop' });
+
+		const sent = readAttach(worker.requestsOf(Body.Attach).at(-1)!);
+		const policies = { onTimeout: sent.onTimeout(), onAbsent: sent.onAbsent(), onOverflow: sent.onOverflow(), onError: sent.onError() };
+
+		t.same(policies, { onTimeout: Policy.Accept, onAbsent: Policy.Accept, onOverflow: Policy.Accept, onError: Policy.Accept, [name]: Policy.Drop });
+	}
 	for (const name of ['keyFramesOnly', 'subscribe', 'wholeFrames', 'pipe'] as const) {
 		await plugin.attach({ router, mode: 'filter', wholeFrames: false, [name]: true });
 

@@ -12,7 +12,7 @@ const perfect: Measured = {
 	arrivals: { distinct: 9_000, passed: 9_000, unfiltered: 0, duplicated: 0, reordered: 0, late: 0, gapsMs: [1.25, 3.5] },
 	numbers: { gaps: 0, duplicates: 0, reordered: 0 },
 	worker: {
-		...{ accepted: 9_000, dropped: 1_000, policyAccepted: 0, timeoutAccepted: 0, absentAccepted: 0, overflowAccepted: 0, policyDropped: 0 },
+		...{ accepted: 9_000, dropped: 1_000, policyAccepted: 0, timeoutAccepted: 0, absentAccepted: 0, overflowAccepted: 0, errorAccepted: 0, policyDropped: 0 },
 		holdMaxMs: 4,
 	},
 	events: [event, { ...event, scenario: 'oom', held: 8 }],

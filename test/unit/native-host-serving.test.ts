@@ -10,7 +10,7 @@ import { type NativeFlavour, buildNative } from '../../tools/build-native.ts';
 // Compiling takes its time on a machine that does it for the first time.
 t.setTimeout(900_000);
 
-const tests = ['verdicts', 'decisions', 'groups', 'group-lives', 'pending', 'rings', 'restart', 'snapshots', 'lifecycle', 'router-events', 'calls', 'queries', 'messages', 'crashes', 'placement'].map((name) => `host-${name}`);
+const tests = ['verdicts', 'decisions', 'errors', 'groups', 'group-lives', 'pending', 'rings', 'restart', 'snapshots', 'lifecycle', 'router-events', 'calls', 'queries', 'messages', 'crashes', 'placement'].map((name) => `host-${name}`);
 const flavours: readonly NativeFlavour[] = ['release', 'asan', 'tsan'];
 
 for (const flavour of flavours) {

@@ -29,7 +29,8 @@ export type HostFigures = {
 
 export function filterCountersOf(stats: AttachmentStats): FilterCounters {
 	const { accepted, dropped, timeoutAccepted, timeoutDropped, absentAccepted, absentDropped, overflowAccepted, overflowDropped } = stats;
-	const releasedByPolicy = timeoutAccepted + timeoutDropped + absentAccepted + absentDropped + overflowAccepted + overflowDropped;
+	const withoutVerdict = timeoutAccepted + timeoutDropped + absentAccepted + absentDropped + overflowAccepted + overflowDropped;
+	const releasedByPolicy = withoutVerdict + stats.errorAccepted + stats.errorDropped;
 	const verdicts = accepted + dropped;
 
 	return {

@@ -47,6 +47,7 @@ export async function openStage(plans: readonly StreamPlan[], receiverPorts: rea
 			onTimeout: 'accept',
 			onAbsent: 'accept',
 			onOverflow: 'accept',
+			onError: 'accept',
 		});
 		const observer = await counter.attach({ router, mode: 'observe' });
 

@@ -19,10 +19,11 @@ export type WorkerFigures = {
 	readonly accepted: number;
 	readonly dropped: number;
 	readonly policyAccepted: number;
-	/** Of these: because the deadline passed, because no host was there, because there was no room. */
+	/** Of these: because the deadline passed, because no host was there, because there was no room, because the plugin failed. */
 	readonly timeoutAccepted: number;
 	readonly absentAccepted: number;
 	readonly overflowAccepted: number;
+	readonly errorAccepted: number;
 	readonly policyDropped: number;
 	readonly holdMaxMs: number;
 };
@@ -66,6 +67,7 @@ export type Receipt = {
 	readonly timeoutAccepted: number;
 	readonly absentAccepted: number;
 	readonly overflowAccepted: number;
+	readonly errorAccepted: number;
 	readonly policyDropped: number;
 	/** Deaths that the library reported; more than kills: hosts went that the drill had not ended. */
 	readonly deaths: number;
@@ -97,7 +99,8 @@ export function makeReceipt(measured: Measured, terms: Terms): Receipt {
 		received: arrivals.distinct,
 		dropped: worker.dropped,
 		policyAccepted: worker.policyAccepted,
-		...{ timeoutAccepted: worker.timeoutAccepted, absentAccepted: worker.absentAccepted, overflowAccepted: worker.overflowAccepted },
+		...{ timeoutAccepted: worker.timeoutAccepted, absentAccepted: worker.absentAccepted },
+		...{ overflowAccepted: worker.overflowAccepted, errorAccepted: worker.errorAccepted },
 		policyDropped: worker.policyDropped,
 		deaths: measured.deaths,
 		heldAtKill: { min: held.length > 0 ? Math.min(...held) : 0, max: Math.max(0, ...held) },

@@ -93,9 +93,10 @@ function stageOf({ router, worker, plugin, filter, standby, close }: Parts): Sta
 
 			return {
 				...{ accepted: stats.accepted, dropped: stats.dropped },
-				...{ timeoutAccepted: stats.timeoutAccepted, absentAccepted: stats.absentAccepted, overflowAccepted: stats.overflowAccepted },
-				policyAccepted: stats.timeoutAccepted + stats.absentAccepted + stats.overflowAccepted,
-				policyDropped: stats.timeoutDropped + stats.absentDropped + stats.overflowDropped,
+				...{ timeoutAccepted: stats.timeoutAccepted, absentAccepted: stats.absentAccepted },
+				...{ overflowAccepted: stats.overflowAccepted, errorAccepted: stats.errorAccepted },
+				policyAccepted: stats.timeoutAccepted + stats.absentAccepted + stats.overflowAccepted + stats.errorAccepted,
+				policyDropped: stats.timeoutDropped + stats.absentDropped + stats.overflowDropped + stats.errorDropped,
 				holdMaxMs: stats.holdMicros.max / 1000,
 			};
 		},

@@ -34,6 +34,8 @@ namespace PluginHost
 			uint64_t absentDropped{ 0 };
 			uint64_t overflowAccepted{ 0 };
 			uint64_t overflowDropped{ 0 };
+			uint64_t errorAccepted{ 0 };
+			uint64_t errorDropped{ 0 };
 			uint64_t detachedAccepted{ 0 };
 			uint64_t closedFreed{ 0 };
 			uint64_t taken{ 0 };
@@ -110,11 +112,14 @@ namespace PluginHost
 		Mph::Control::Policy onTimeout{ Mph::Control::Policy::Accept };
 		Mph::Control::Policy onAbsent{ Mph::Control::Policy::Accept };
 		Mph::Control::Policy onOverflow{ Mph::Control::Policy::Accept };
+		Mph::Control::Policy onError{ Mph::Control::Policy::Accept };
 		Selection selection;
 		// Numbers of the producers and data producers that the plugin asked for. Means something with Selection::subscribe only.
 		ankerl::unordered_dense::set<uint32_t> subscribed;
 		// The rest of a video frame goes with its first packet that is dropped.
 		bool wholeFrames{ false };
+		// Which plugin of the group it is, for the host.
+		std::string member;
 		std::string context;
 		// True from the first time that a host serves it; its policies count from then on.
 		bool active{ false };

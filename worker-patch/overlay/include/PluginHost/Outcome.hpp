@@ -56,6 +56,14 @@ namespace PluginHost
 		// With VERDICT.
 		Mph::Layout::Verdict verdict{ Mph::Layout::Verdict::None };
 		uint8_t decider{ 0 };
+		// Bit i: member i failed at it.
+		uint16_t errors{ 0 };
+
+	private:
+		/**
+		 * Whether those behind the decider never saw it.
+		 */
+		bool IsEnded(const Run& run) const;
 	};
 } // namespace PluginHost
 

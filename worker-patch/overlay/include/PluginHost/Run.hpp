@@ -56,6 +56,8 @@ namespace PluginHost
 		uint16_t filters{ 0 };
 		// Bit i: member i wants whole frames.
 		uint16_t wholeFrames{ 0 };
+		// Bit i: what member i failed at is dropped.
+		uint16_t dropsErrors{ 0 };
 		// Stages that have it, and items that wait in it.
 		size_t users{ 0 };
 		// Where the ring stood as the last one left.

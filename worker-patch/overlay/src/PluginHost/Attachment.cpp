@@ -43,6 +43,8 @@ namespace PluginHost
 		  this->counters.frameDropped,
 		  this->counters.diverted,
 		  this->counters.bypassed,
-		  this->counters.notSelected);
+		  this->counters.notSelected,
+		  this->counters.errorAccepted,
+		  this->counters.errorDropped);
 	}
 } // namespace PluginHost

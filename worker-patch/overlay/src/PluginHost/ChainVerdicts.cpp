@@ -50,8 +50,15 @@ namespace PluginHost
 	{
 		const auto verdict = record.verdict();
 		const auto decider = record.decider();
+		const auto asked   = static_cast<uint16_t>(held->published & held->run->filters);
+		auto errors        = record.errors();
 		const bool mayDecide =
-		  decider < held->run->members.size() && (held->published & held->run->filters & Run::BitOf(decider)) != 0;
+		  decider < held->run->members.size() && (asked & ~errors & Run::BitOf(decider)) != 0;
+
+		if ((errors & ~asked) != 0 || (errors != 0 && verdict == Verdict::Extend))
+		{
+			return false;
+		}
 
 		if (verdict == Verdict::Replace)
 		{
@@ -85,6 +92,18 @@ namespace PluginHost
 				break;
 			}
 
+			case Verdict::Error:
+			{
+				if (!mayDecide)
+				{
+					return false;
+				}
+
+				errors |= Run::BitOf(decider);
+
+				break;
+			}
+
 			case Verdict::Accept:
 			case Verdict::Replace:
 			{
@@ -99,7 +118,11 @@ namespace PluginHost
 
 		Settle(
 		  held,
-		  Outcome{ .cause = Outcome::Cause::VERDICT, .verdict = verdict, .decider = decider });
+		  Outcome{
+		    .cause   = Outcome::Cause::VERDICT,
+		    .verdict = verdict,
+		    .decider = decider,
+		    .errors  = errors });
 
 		return true;
 	}

@@ -167,6 +167,7 @@ namespace PluginHost::EventBuilder
 
 		const auto id      = builder.CreateString(attachment.id);
 		const auto context = builder.CreateString(attachment.context);
+		const auto member  = builder.CreateString(attachment.member);
 
 		Mph::Control::EventBuilder event(builder);
 
@@ -174,7 +175,9 @@ namespace PluginHost::EventBuilder
 		event.add_attachment(attachment.number);
 		event.add_attachmentId(id);
 		event.add_mode(attachment.mode);
+		event.add_onError(attachment.onError);
 		event.add_context(context);
+		event.add_member(member);
 
 		return event.Finish();
 	}

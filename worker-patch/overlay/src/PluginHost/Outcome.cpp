@@ -46,11 +46,11 @@ namespace PluginHost
 	}
 
 	/**
-	 * By the policy of the member, if it was no verdict.
+	 * By the policy of the member, if it was no verdict of its own.
 	 *
 	 * @return Whether it goes on to the next member.
 	 */
-	static bool countFiltered(Attachment& attachment, const Outcome& outcome, bool isDecider)
+	static bool countFiltered(Attachment& attachment, const Outcome& outcome, uint8_t member)
 	{
 		auto& counters = attachment.counters;
 
@@ -79,7 +79,13 @@ namespace PluginHost
 			}
 		}
 
-		if (!isDecider)
+		if ((outcome.errors & Run::BitOf(member)) != 0)
+		{
+			return count(
+			  attachment.onError == Policy::Accept, counters.errorAccepted, counters.errorDropped);
+		}
+
+		if (member != outcome.decider)
 		{
 			++counters.accepted;
 
@@ -119,8 +125,7 @@ namespace PluginHost
 
 	Outcome::Conclusion Outcome::Conclude(const Run& run, uint16_t members, uint8_t lostBy) const
 	{
-		const bool isEnded = this->cause == Cause::VERDICT &&
-		                     (this->verdict == Verdict::Drop || this->verdict == Verdict::Take);
+		const bool isEnded = IsEnded(run);
 		const auto endedAs = this->verdict == Verdict::Take ? Fate::TAKEN : Fate::DROPPED;
 
 		for (uint16_t left{ members }; left != 0; left &= left - 1)
@@ -145,12 +150,39 @@ namespace PluginHost
 			{
 				countObserved(attachment.counters, this->cause);
 			}
-			else if (!countFiltered(attachment, *this, member == this->decider))
+			else if (!countFiltered(attachment, *this, member))
 			{
-				return { .fate = isEnded ? endedAs : Fate::DROPPED, .dropper = member };
+				const bool hasEnded = isEnded && member == this->decider;
+
+				return { .fate = hasEnded ? endedAs : Fate::DROPPED, .dropper = member };
 			}
 		}
 
 		return { .fate = isEnded ? endedAs : Fate::ROUTED };
+	}
+
+	bool Outcome::IsEnded(const Run& run) const
+	{
+		if (this->cause != Cause::VERDICT)
+		{
+			return false;
+		}
+
+		switch (this->verdict)
+		{
+			case Verdict::Drop:
+			case Verdict::Take:
+			{
+				return true;
+			}
+			case Verdict::Error:
+			{
+				return (run.dropsErrors & Run::BitOf(this->decider)) != 0;
+			}
+			default:
+			{
+				return false;
+			}
+		}
 	}
 } // namespace PluginHost

@@ -340,6 +340,7 @@ namespace PluginHost
 		checkPolicy(message->onTimeout(), "on_timeout");
 		checkPolicy(message->onAbsent(), "on_absent");
 		checkPolicy(message->onOverflow(), "on_overflow");
+		checkPolicy(message->onError(), "on_error");
 
 		auto attachment = std::make_unique<Attachment>();
 
@@ -358,6 +359,8 @@ namespace PluginHost
 		attachment->onTimeout  = message->onTimeout();
 		attachment->onAbsent   = message->onAbsent();
 		attachment->onOverflow = message->onOverflow();
+		attachment->onError    = message->onError();
+		attachment->member     = stringOf(message->member());
 		attachment->context    = stringOf(message->context());
 
 		attachment->selection = Attachment::Selection{ .subscribe      = message->subscribe(),

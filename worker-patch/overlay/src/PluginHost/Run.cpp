@@ -92,6 +92,7 @@ namespace PluginHost
 
 			run->filters |= members[i]->mode == Mph::Control::Mode::Filter ? bit : 0;
 			run->wholeFrames |= members[i]->wholeFrames ? bit : 0;
+			run->dropsErrors |= members[i]->onError == Mph::Control::Policy::Drop ? bit : 0;
 		}
 
 		auto* taken = this->runs.emplace_back(std::move(run)).get();

@@ -43,6 +43,11 @@ namespace PluginHost
 	 */
 	static bool isPlain(const Layout::VerdictRecord& record, uint16_t deciders)
 	{
+		if (record.errors() != 0)
+		{
+			return false;
+		}
+
 		switch (record.verdict())
 		{
 			case Layout::Verdict::Accept:
