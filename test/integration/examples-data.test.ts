@@ -1,4 +1,4 @@
-// examples/data-router and examples/level-to-data: messages that find their way, and RTP that becomes messages.
+// examples/data-router (in C and in TypeScript) and examples/level-to-data: messages that find their way, and RTP that becomes messages.
 
 import type { types } from 'mediasoup';
 import t from 'tap';
@@ -21,28 +21,48 @@ async function listenTo(router: types.Router, producer: types.DataProducer): Pro
 
 const produceData = async (router: types.Router, label: string): Promise<types.DataProducer> => (await router.createDirectTransport()).produceData({ label });
 
-t.test('a message goes to whom it names, and to nobody else', async (t) => {
-	const { pluginHost, router } = await openMediaStage(t);
-	const plugin = await pluginHost.createPlugin({ file: examplePlugin('data-router') });
-	const policies = { onTimeout: 'drop', onAbsent: 'drop', onOverflow: 'drop', onError: 'drop' } as const;
-	const attachment = await plugin.attach({ router, kinds: [], dataProducers: true, mode: 'filter', deadlineMs: 10_000, ...policies });
-	const [alice, bob] = [await produceData(router, 'alice'), await produceData(router, 'bob')];
-	const [bobsEar, carolsEar, alicesEar] = [await listenTo(router, alice), await listenTo(router, alice), await listenTo(router, bob)];
+for (const example of ['data-router', 'data-router-ts']) {
+	t.test(`${example}: a message goes to whom it names, and to nobody else`, async (t) => {
+		const { pluginHost, router } = await openMediaStage(t);
+		const plugin = await pluginHost.createPlugin({ file: examplePlugin(example) });
+		const policies = { onTimeout: 'drop', onAbsent: 'drop', onOverflow: 'drop', onError: 'drop' } as const;
+		const attachment = await plugin.attach({ router, kinds: [], dataProducers: true, mode: 'filter', deadlineMs: 10_000, ...policies });
+		const [alice, bob] = [await produceData(router, 'alice'), await produceData(router, 'bob')];
+		const [bobsEar, carolsEar, alicesEar] = [await listenTo(router, alice), await listenTo(router, alice), await listenTo(router, bob)];
 
-	alice.send(`to: ${bobsEar.consumer.id}, ${alicesEar.consumer.id}\n\nhello\nyou two`);
-	await until('both of them', () => bobsEar.heard.length === 1 && alicesEar.heard.length === 1);
-	t.same([bobsEar.heard, alicesEar.heard], [[`from: ${alice.id}\n\nhello\nyou two`], [`from: ${alice.id}\n\nhello\nyou two`]]);
+		alice.send(`to: ${bobsEar.consumer.id}, ${alicesEar.consumer.id}\n\nhello\nyou two`);
+		await until('both of them', () => bobsEar.heard.length === 1 && alicesEar.heard.length === 1);
+		t.same([bobsEar.heard, alicesEar.heard], [[`from: ${alice.id}\n\nhello\nyou two`], [`from: ${alice.id}\n\nhello\nyou two`]]);
 
-	alice.send(`to: bot\nreply-to: ${alicesEar.consumer.id}\n\nwho is here?`);
-	await until('the bot', () => alicesEar.heard.length === 2);
-	t.equal(alicesEar.heard[1], 'from: bot\n\nwho is here?\nparticipants: 2');
+		alice.send(`to: bot\nreply-to: ${alicesEar.consumer.id}\n\nwho is here?`);
+		await until('the bot', () => alicesEar.heard.length === 2);
+		t.equal(alicesEar.heard[1], 'from: bot\n\nwho is here?\nparticipants: 2');
 
-	alice.send('hello all');
-	alice.send(Buffer.from('to: '));
-	await until('what goes its usual way', () => carolsEar.heard.length === 2);
-	t.same(carolsEar.heard, ['hello all', 'to: '], 'carol has heard nothing that was not for her');
-	t.match(await attachment.getStats(), { taken: 2, accepted: 2 });
-});
+		alice.send(`subject: hi\n\nhello all`);
+		alice.send(Buffer.from('to: '));
+		await until('what goes its usual way', () => carolsEar.heard.length === 2);
+		t.same(carolsEar.heard, ['subject: hi\n\nhello all', 'to: '], 'carol has heard nothing that was not for her');
+
+		alice.send(`to: nobody, ${bobsEar.consumer.id}\r\nsubject: hi\r\n\r\nhello bob`);
+		alice.send(`to:\n\nhello nobody`);
+
+		const head = `to: ${bobsEar.consumer.id}\n\n`;
+
+		// As long as a message may be, which it is not any more with `from: `.
+		alice.send(`${head}${'x'.repeat(262_144 - head.length)}`);
+		await until('bob alone', () => bobsEar.heard.length === 4);
+		t.equal(bobsEar.heard.at(-1), `from: ${alice.id}\n\nhello bob`);
+
+		const counters = await until('all that was counted', async () => {
+			const { instances } = await plugin.getStats();
+
+			return instances[0]?.counters['undelivered'] === 1 && instances[0].counters;
+		});
+
+		t.match(counters, { forwarded: 3, answered: 1, unknown: 1 });
+		t.match(await attachment.getStats(), { taken: 5, accepted: 2 });
+	});
+}
 
 t.test('how loud an audio producer is comes as messages, ten times a second', async (t) => {
 	const stage = await openMediaStage(t);

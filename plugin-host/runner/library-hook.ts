@@ -1,0 +1,13 @@
+// `mediasoup-plugin-host/plugin` is the runner's own copy for whoever imports it on this thread, wherever the plugin's file lies: so a plugin
+// needs nothing installed next to it to run, and never meets a library of another version than its host's.
+
+import { registerHooks } from 'node:module';
+
+const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
+const library = new URL(`../../src/plugin/index.${extension}`, import.meta.url).href;
+
+export function provideLibrary(): void {
+	registerHooks({
+		resolve: (specifier, context, next) => (specifier === 'mediasoup-plugin-host/plugin' ? { url: library, shortCircuit: true } : next(specifier, context)),
+	});
+}
