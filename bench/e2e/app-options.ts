@@ -54,6 +54,8 @@ export type AppFigures = {
 	readonly hold: readonly { readonly count: number; readonly mean: number; readonly p50: number; readonly p99: number }[];
 	readonly doorbellsToHost: number;
 	readonly doorbellsToWorker: number;
+	/** By plugin, since its host started. */
+	readonly seen: readonly number[];
 	/** Of the chain's hosts: where their threads run, and why. */
 	readonly placements: readonly InstancePlacement[];
 };

@@ -199,6 +199,7 @@ async function figures(): Promise<AppFigures> {
 		hold: attached.map(({ holdMicros: { count, mean, p50, p99 } }) => ({ count, mean, p50, p99 })),
 		doorbellsToHost: sum(stats.flatMap(({ workers }) => workers.map(({ doorbellsRung }) => doorbellsRung))),
 		doorbellsToWorker: sum(stats.flatMap(({ instances }) => instances.map(({ doorbellsRung }) => doorbellsRung))),
+		seen: stats.map(({ instances }) => sum(instances.map(({ packets }) => packets))),
 		placements: stats.flatMap(({ instances }) => instances.map(({ placement }) => placement)),
 	};
 }

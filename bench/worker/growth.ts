@@ -126,6 +126,14 @@ export async function measureGroups(context: Context): Promise<Row[]> {
 		);
 		const [one, ...rows] = await interleave(candidates, repetitions);
 
+		for (const [name, { app }] of Object.entries(lanes)) {
+			const { seen } = await app.figures();
+
+			if (new Set(seen).size !== 1 || seen[0] === 0) {
+				throw new Error(`${name}: its plugins have seen ${seen.join(', ')} packets`);
+			}
+		}
+
 		return [
 			one!,
 			...rows.map((row, index) => {
