@@ -42,10 +42,27 @@ Napi::ArrayBuffer BatchMemory::OpenRing(uint32_t router, std::shared_ptr<const s
   const auto size = packets->Size();
   auto* const keeper = new std::shared_ptr<const shm::Segment>(std::move(packets));
 
-  rings_.insert_or_assign(router, Ring{data, size});
+  rings_.insert_or_assign(router, Ring{data, size, 0});
 
   return Napi::ArrayBuffer::New(
       env_, data, size, [](Napi::Env, void*, std::shared_ptr<const shm::Segment>* kept) { delete kept; }, keeper);
+}
+
+void BatchMemory::AddReader(uint32_t router) {
+  if (const auto ring = rings_.find(router); ring != rings_.end()) {
+    ++ring->second.readers;
+  }
+}
+
+bool BatchMemory::RemoveReader(uint32_t router) {
+  const auto ring = rings_.find(router);
+
+  if (ring == rings_.end() || --ring->second.readers > 0) {
+    return false;
+  }
+  rings_.erase(ring);
+
+  return true;
 }
 
 bool BatchMemory::BeginSide(size_t bytes) {

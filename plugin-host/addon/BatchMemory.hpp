@@ -24,7 +24,9 @@ class BatchMemory {
 
   // Over memory that is read-only: a write is a SIGSEGV. It stays mapped while JavaScript holds it.
   Napi::ArrayBuffer OpenRing(uint32_t router, std::shared_ptr<const shm::Segment> packets);
-  void CloseRing(uint32_t router) { rings_.erase(router); }
+  // An instance has opened a router, or closed it. True: it was the last one, and the ring is let go.
+  void AddReader(uint32_t router);
+  [[nodiscard]] bool RemoveReader(uint32_t router);
 
   // Before the records of a batch; `bytes`: of those that may not stand in the ring. True: the side array is another one from now on.
   bool BeginSide(size_t bytes);
@@ -41,6 +43,7 @@ class BatchMemory {
   struct Ring {
     const uint8_t* begin{nullptr};
     size_t size{0};
+    uint32_t readers{0};
   };
 
   const Napi::Env env_;

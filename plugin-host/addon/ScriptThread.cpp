@@ -334,9 +334,10 @@ void ScriptThread::OnEvent(const ScriptInstance& instance, const mph_event& even
   what.Set("workerPid", event.worker_pid);
   setText("parameters", event.parameters);
   Call(event_, {Napi::Number::New(env_, instance.number), what});
-  // No record of it comes after that.
-  if (event.type == MPH_EVENT_ROUTER_CLOSED) {
-    batch_.CloseRing(event.router);
+  if (event.type == MPH_EVENT_ROUTER_OPENED) {
+    batch_.AddReader(event.router);
+  } else if (event.type == MPH_EVENT_ROUTER_CLOSED && batch_.RemoveReader(event.router)) {
+    Call(memory_, {Napi::Number::New(env_, event.router), env_.Undefined()});
   }
 }
 

@@ -73,8 +73,11 @@ export type ThreadCallbacks = {
 	readonly create: (instance: number, info: InstanceInfo) => void;
 	/** The last that is heard of it. */
 	readonly destroy: (instance: number) => void;
-	/** The memory that records of that router stand in from now on; undefined: of memory 1, the same for all routers. Read only, on pain of SIGSEGV. */
-	readonly memory: (router: number | undefined, buffer: ArrayBuffer) => void;
+	/**
+	 * The memory that records of that router stand in from now on; router undefined: of memory 1, the same for all routers; buffer undefined: none come
+	 * any more. Read only, on pain of SIGSEGV.
+	 */
+	readonly memory: (router: number | undefined, buffer: ArrayBuffer | undefined) => void;
 	readonly packets: (instance: number, router: number, count: number) => void;
 	readonly data: (instance: number, router: number, count: number) => void;
 	readonly event: (instance: number, event: PluginEvent) => void;

@@ -19,11 +19,16 @@ export class RecordMemories {
 	}
 
 	/** ThreadCallbacks.memory */
-	use(router: number | undefined, buffer: ArrayBuffer): void {
+	use(router: number | undefined, buffer: ArrayBuffer | undefined): void {
+		const memory = buffer && memoryOf(buffer);
+
 		if (router === undefined) {
-			this.#side = memoryOf(buffer);
+			this.#side = memory;
+		} else if (memory) {
+			this.#rings.set(router, memory);
 		} else {
-			this.#rings.set(router, memoryOf(buffer));
+			// What is collected unmaps it.
+			this.#rings.delete(router);
 		}
 	}
 
