@@ -1,5 +1,5 @@
-// Imports point downward only (docs/architecture.md): shm ← overlay and core, mph_plugin.h ← plugins and core, core ← native. src never
-// reaches into C++ or tools.
+// Imports point downward only (docs/architecture.md): shm ← overlay and core, mph_plugin.h ← plugins and core, core ← native ← addon, src/plugin
+// ← runner. src never reaches into C++ or tools.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,6 +25,8 @@ const layers: readonly Layer[] = [
 	{ dir: 'worker-patch/overlay', files: cpp, mayNot: /mph_plugin|plugin-host|\.\.\//, why: 'knows shm, not the host' },
 	{ dir: 'plugin-host/core', files: cpp, mayNot: /PluginHost\/|RTC\/|node|napi|native\/|\.\.\//, why: 'serves the native host and the addon alike' },
 	{ dir: 'plugin-host/include', files: cpp, mayNot: /mph\/|core|native/, why: 'is all that a plugin needs' },
+	{ dir: 'plugin-host/native', files: cpp, mayNot: /PluginHost\/|RTC\/|napi|addon\/|\.\.\//, why: 'serves as a process, in Node or not' },
+	{ dir: 'plugin-host/runner', files: typescript, mayNot: /tools\/|test\/|worker-patch\//, why: 'is what gets published, too' },
 	{ dir: 'examples', files: cpp, mayNot: /mph\/|core|native/, why: 'sees the header alone, as any plugin' },
 	{ dir: 'src', files: typescript, mayNot: /^\..*(tools|test|plugin-host|worker-patch)\/|\.node$/, why: 'is what gets published' },
 ];
