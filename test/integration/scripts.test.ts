@@ -1,0 +1,136 @@
+// A filter in TypeScript with real workers: a thread for each of them, one that ends alone, groups of both kinds, and upgrades from one kind to the
+// other.
+
+import { join } from 'node:path';
+
+import * as mediasoup from 'mediasoup';
+import type { types } from 'mediasoup';
+import type { Test } from 'tap';
+import t from 'tap';
+
+import type { Attachment, HostCrash, HostRecovery, Plugin, PluginHost } from '../../src/index.ts';
+import { createPluginHost } from '../../src/index.ts';
+import { repoRoot } from '../../tools/lib/paths.ts';
+import { fixturePlugin } from '../helpers/binaries.ts';
+import type { Call } from '../helpers/call.ts';
+import { isGapless, mediaCodecs, openCall } from '../helpers/call.ts';
+import { nextEvent } from '../helpers/events.ts';
+import { until } from '../helpers/until.ts';
+
+const faulty = join(repoRoot, 'test/fixtures/plugins/faulty.ts');
+const config = { crashing: '' };
+const policies = { deadlineMs: 10_000, onAbsent: 'accept', onTimeout: 'accept', onError: 'accept' } as const;
+
+type Room = { readonly worker: types.Worker; readonly router: types.Router; readonly call: Call };
+
+async function openRoom(t: Test, pluginHost: PluginHost): Promise<Room> {
+	const worker = await mediasoup.createWorker({ workerBin: pluginHost.workerBin });
+
+	worker.on('died', (error) => t.fail(`the worker died: ${error.message}`));
+	t.teardown(() => worker.close());
+
+	const router = await worker.createRouter({ mediaCodecs });
+	const call = await openCall(router);
+
+	t.teardown(() => call.close());
+
+	return { worker, router, call };
+}
+
+/** Of twenty packets the two whose numbers end with 3 are dropped. */
+async function sendThrough(t: Test, { call, worker }: Room, first: number): Promise<void> {
+	const before = call.received.length;
+
+	await call.sendRange(first, first + 19);
+	await until(`eighteen of twenty in worker ${worker.pid}`, () => call.received.length - before >= 18);
+	t.same(call.received.slice(before).filter(({ number }) => number % 10 === 3), []);
+}
+
+async function open(t: Test): Promise<PluginHost> {
+	const pluginHost = await createPluginHost({ mediasoup, timeoutMs: 60_000 });
+
+	t.teardown(() => pluginHost.close());
+
+	return pluginHost;
+}
+
+const attach = (plugin: Plugin, { router }: Room): Promise<Attachment> => plugin.attach({ router, mode: 'filter', ...policies });
+
+t.test('each worker has a thread of its own, and one that ends is nothing to the others', async (t) => {
+	const pluginHost = await open(t);
+	const rooms = [await openRoom(t, pluginHost), await openRoom(t, pluginHost), await openRoom(t, pluginHost)] as const;
+	const plugin = await pluginHost.createPlugin({ file: faulty, config, hangMs: 60_000 });
+	const attachments = [await attach(plugin, rooms[0]), await attach(plugin, rooms[1]), await attach(plugin, rooms[2])] as const;
+	const { hostPid } = plugin;
+
+	for (const room of rooms) {
+		await sendThrough(t, room, 1);
+	}
+
+	const crash = nextEvent<HostCrash>(plugin, 'crash');
+	const recovered = nextEvent<HostRecovery>(plugin, 'recovered');
+
+	await plugin.notify('fail', 'exit', { worker: rooms[1].worker });
+	await rooms[1].call.send(21);
+	t.match(await crash, { workerPid: rooms[1].worker.pid, reason: /process\.exit/ });
+	t.match(await recovered, { pid: hostPid, workerPid: rooms[1].worker.pid });
+	t.equal(plugin.hostPid, hostPid, 'it is the same process');
+	for (const room of rooms) {
+		await sendThrough(t, room, 31);
+	}
+	t.match((await plugin.getStats()).host, { deaths: 0, threadDeaths: 1 });
+	for (const [index, attachment] of attachments.entries()) {
+		t.match(await attachment.getStats(), { dropped: 4, timeoutAccepted: 0 }, `worker ${index}`);
+	}
+
+	await plugin.restart();
+	t.not(plugin.hostPid, hostPid);
+	for (const room of rooms) {
+		await sendThrough(t, room, 51);
+	}
+
+	rooms[0].worker.close();
+	await sendThrough(t, rooms[2], 71);
+
+	const late = await openRoom(t, pluginHost);
+
+	await attach(plugin, late);
+	await sendThrough(t, late, 1);
+});
+
+t.test('a group may be of both kinds, and each of its plugins has its say', async (t) => {
+	const pluginHost = await open(t);
+	const room = await openRoom(t, pluginHost);
+	const script = await pluginHost.createPlugin({ file: faulty, config, group: 'both', hangMs: 60_000 });
+	const native = await pluginHost.createPlugin({ file: fixturePlugin('drop-every-nth'), config: { n: 6 }, group: 'both', hangMs: 60_000 });
+
+	t.equal(native.hostPid, script.hostPid);
+
+	const [first, second] = [await attach(script, room), await attach(native, room)];
+
+	await room.call.sendRange(1, 60);
+	// Six end with 3; of the 54 that are left every sixth goes.
+	await until('45 of 60', () => room.call.received.length === 45);
+	t.match(await first.getStats(), { accepted: 54, dropped: 6 });
+	t.match(await second.getStats(), { accepted: 45, dropped: 9 });
+	t.ok(isGapless(room.call.received));
+});
+
+t.test('an upgrade may lead from one kind to the other', async (t) => {
+	const pluginHost = await open(t);
+	const room = await openRoom(t, pluginHost);
+	const plugin = await pluginHost.createPlugin({ file: fixturePlugin('accept-all'), hangMs: 60_000 });
+	const attachment = await attach(plugin, room);
+
+	await room.call.sendRange(1, 20);
+	await until('all twenty', () => room.call.received.length === 20);
+	await plugin.upgrade({ file: faulty, config });
+	await sendThrough(t, room, 21);
+	await plugin.upgrade({ file: fixturePlugin('accept-all') });
+	await room.call.sendRange(41, 60);
+	await until('twenty more', () => room.call.received.length === 58);
+	t.match(await attachment.getStats(), { accepted: 58, dropped: 2, absentAccepted: 0, timeoutAccepted: 0 });
+	t.ok(isGapless(room.call.received));
+});
+
+t.end();
