@@ -15,7 +15,7 @@ import { fixturePlugin } from '../helpers/binaries.ts';
 import type { Call } from '../helpers/call.ts';
 import { isAscending, isGapless, mediaCodecs, openCall } from '../helpers/call.ts';
 import { nextEvent } from '../helpers/events.ts';
-import { isAlive } from '../helpers/processes.ts';
+import { isAlive, stopProcess } from '../helpers/processes.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 import { until } from '../helpers/until.ts';
 
@@ -56,7 +56,7 @@ t.test('verdicts that a host had published as it was killed count, although the 
 		const { hostPid } = plugin;
 		const recovered = nextEvent<HostRecovery>(plugin, 'recovered');
 
-		process.kill(worker.pid, 'SIGSTOP');
+		await stopProcess(worker.pid);
 		writeFileSync(`${file}.go`, '');
 		await until('20 published verdicts', () => existsSync(file) && Number(readFileSync(file, 'utf8')) === 20);
 		process.kill(hostPid!, 'SIGKILL');

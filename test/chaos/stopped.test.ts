@@ -12,7 +12,7 @@ import { monotonicNs } from '../../tools/lib/until.ts';
 import { fixturePlugin } from '../helpers/binaries.ts';
 import { mediaCodecs } from '../helpers/call.ts';
 import { nextEvent } from '../helpers/events.ts';
-import { isAlive } from '../helpers/processes.ts';
+import { isAlive, stopProcess } from '../helpers/processes.ts';
 import { until } from '../helpers/until.ts';
 import { type Arrival, openFlow } from './flow.ts';
 
@@ -95,7 +95,7 @@ t.test('a host that is stopped costs receivers no more than the deadline until i
 	const absent = new Promise<number>((resolve) => attachment.once('absent', () => resolve(monotonicNs())));
 	const stoppedAtNs = monotonicNs();
 
-	process.kill(hostPid!, 'SIGSTOP');
+	await stopProcess(hostPid!);
 
 	// As the app hears it: later than the worker has acted.
 	const absentAtNs = await absent;
@@ -143,10 +143,10 @@ t.test('a worker and a host that are stopped together and go on together have no
 	plugin.on('crash', ({ reason }) => t.fail(`the host ${reason}`));
 	t.teardown(() => pids.filter(isAlive).forEach((pid) => process.kill(pid, 'SIGCONT')));
 	await until('verdicts', async () => (await attachment.getStats()).accepted > 100);
-	process.kill(hostPid, 'SIGSTOP');
+	await stopProcess(hostPid);
 	// For as long as it is between two looks: otherwise nobody could think of a hang.
 	await until('packets that wait for it', async () => (await attachment.getStats()).held >= (packetsPerSecond * longHangMs) / 4_000);
-	process.kill(worker.pid, 'SIGSTOP');
+	await stopProcess(worker.pid);
 
 	const stoppedAtNs = monotonicNs();
 

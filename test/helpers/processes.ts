@@ -1,9 +1,10 @@
 // Looking at processes, and hosts that misbehave before they have said a word: a line of shell each, run as real processes.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { tempDir } from './temp-dir.ts';
+import { until } from './until.ts';
 
 /** False for a zombie, too: it is dead, its parent has just not looked yet. */
 export function isAlive(pid: number): boolean {
@@ -25,3 +26,11 @@ export function hostScript(line: string): string {
 
 /** A host that answers as it should, or as `StandInConfig` in stand-in-host.ts says. */
 export const standInHost = hostScript(`exec "${process.execPath}" "${join(import.meta.dirname, 'stand-in-host.ts')}"`);
+
+/** Resolves when none of its threads runs any more: the signal takes effect a moment after it was sent. */
+export async function stopProcess(pid: number): Promise<void> {
+	process.kill(pid, 'SIGSTOP');
+	await until(`process ${pid} stands still`, () =>
+		readdirSync(`/proc/${pid}/task`).every((thread) => /^.*\) T /.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8'))),
+	);
+}

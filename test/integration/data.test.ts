@@ -1,15 +1,15 @@
 // What happens to data messages in the worker's tap: the real worker, the real native host with the plugin test/fixtures/plugins/witness.c.
 
-import * as mediasoup from 'mediasoup';
 import type { types } from 'mediasoup';
 import t from 'tap';
 
 import type { AttachmentStats, AttachOptions, Plugin, PluginHost } from '../../src/index.ts';
-import { createPluginHost } from '../../src/index.ts';
 import { fixturePlugin } from '../helpers/binaries.ts';
 import { mediaCodecs } from '../helpers/call.ts';
 import { nextEvent } from '../helpers/events.ts';
 import { numbers, openDataCall, openSctpCall } from '../helpers/messages.ts';
+import { stopProcess } from '../helpers/processes.ts';
+import { realStage } from '../helpers/real-stage.ts';
 import { until } from '../helpers/until.ts';
 import { Witness } from '../helpers/witness.ts';
 
@@ -17,30 +17,19 @@ import { Witness } from '../helpers/witness.ts';
 const [pending, accept, drop, take] = [0, 1, 2, 3] as const;
 const policies = { onTimeout: 'accept', onAbsent: 'accept', onOverflow: 'accept', onError: 'accept' } as const;
 
+const stage = realStage();
 let pluginHost: PluginHost;
 let worker: types.Worker;
 let router: types.Router;
 let elsewhere: types.Router;
 
-t.before(async () => {
-	pluginHost = await createPluginHost({ mediasoup, timeoutMs: 60_000 });
-	worker = await mediasoup.createWorker({ workerBin: pluginHost.workerBin });
-	worker.on('died', (error) => t.fail(`the worker died: ${error.message}`));
-});
-
 t.beforeEach(async () => {
-	router = await worker.createRouter({ mediaCodecs });
+	({ pluginHost, worker, router } = stage);
 	elsewhere = await worker.createRouter({ mediaCodecs });
 });
 
 t.afterEach(() => {
-	router.close();
 	elsewhere.close();
-});
-
-t.after(() => {
-	pluginHost.close();
-	worker.close();
 });
 
 const openPlugin = (witness: Witness, config: { readonly verdict?: number; readonly replacement?: string; readonly empty?: number } = {}): Promise<Plugin> =>
@@ -203,7 +192,7 @@ t.test('without a verdict in time a message follows onTimeout', async (t) => {
 		const stats = await attached(plugin, { deadlineMs: 20, onTimeout });
 		const call = await openDataCall(router);
 
-		process.kill(plugin.hostPid!, 'SIGSTOP');
+		await stopProcess(plugin.hostPid!);
 		call.sendRange(1, 10);
 		await until('10 messages are decided', async () => (({ timeoutAccepted, timeoutDropped }) => timeoutAccepted + timeoutDropped === 10)(await stats()));
 
@@ -226,7 +215,7 @@ t.test('without a host a message follows onAbsent, and so does what is held as t
 		const stats = await attached(plugin, { deadlineMs: 10_000, onAbsent });
 		const call = await openDataCall(router);
 
-		process.kill(plugin.hostPid!, 'SIGSTOP');
+		await stopProcess(plugin.hostPid!);
 		call.sendRange(1, 10);
 		await until('10 messages are held', async () => (await stats()).held === 10);
 
@@ -280,7 +269,7 @@ t.test('what waits is bounded in bytes: beyond that it is overflow', async (t) =
 	const call = await openDataCall(router);
 	const message = Buffer.alloc(262_144, 1);
 
-	process.kill(plugin.hostPid!, 'SIGSTOP');
+	await stopProcess(plugin.hostPid!);
 	// 64 MiB are 256 of them, but for what they cost besides.
 	for (let i = 0; i < 300; i++) {
 		call.producer.send(message);

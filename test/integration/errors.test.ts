@@ -1,17 +1,16 @@
 // What a plugin says that it failed at, in a real worker: what becomes of it by onError, who else sees it, and what a host that lies can do with it.
 
-import * as mediasoup from 'mediasoup';
 import type { types } from 'mediasoup';
 import t from 'tap';
 
 import type { Attachment, AttachmentStats, AttachOptions, Plugin, PluginHost, Policy } from '../../src/index.ts';
-import { createPluginHost } from '../../src/index.ts';
 import { Verdict } from '../../src/generated/layout.js';
 import { fixturePlugin } from '../helpers/binaries.ts';
-import { isGapless, mediaCodecs, openCall } from '../helpers/call.ts';
+import { isGapless, openCall } from '../helpers/call.ts';
 import { openDataCall } from '../helpers/messages.ts';
 import { Scribe } from '../helpers/scribe.ts';
 import { openReceiver, openSender, vp8 } from '../helpers/streams.ts';
+import { realStage } from '../helpers/real-stage.ts';
 import { until } from '../helpers/until.ts';
 import { verdict } from '../helpers/verdict-records.ts';
 
@@ -19,20 +18,14 @@ const sent = 40;
 const bothPolicies: readonly Policy[] = ['accept', 'drop'];
 const policies = { onTimeout: 'accept', onAbsent: 'accept', onOverflow: 'accept' } as const;
 
+const stage = realStage();
 let pluginHost: PluginHost;
-let worker: types.Worker;
 let router: types.Router;
 let plugins: Plugin[];
 let groups = 0;
 
-t.before(async () => {
-	pluginHost = await createPluginHost({ mediasoup, timeoutMs: 60_000 });
-	worker = await mediasoup.createWorker({ workerBin: pluginHost.workerBin });
-	worker.on('died', (error) => t.fail(`the worker died: ${error.message}`));
-});
-
 t.beforeEach(async () => {
-	router = await worker.createRouter({ mediaCodecs });
+	({ pluginHost, router } = stage);
 	plugins = [];
 });
 
@@ -40,12 +33,6 @@ t.afterEach(() => {
 	for (const plugin of plugins) {
 		plugin.close();
 	}
-	router.close();
-});
-
-t.after(() => {
-	pluginHost.close();
-	worker.close();
 });
 
 async function open(name: string, config: object, group?: string): Promise<Plugin> {

@@ -2,13 +2,11 @@
 
 import { randomBytes } from 'node:crypto';
 
-import * as mediasoup from 'mediasoup';
 import type { types } from 'mediasoup';
 import type { Test } from 'tap';
 import t from 'tap';
 
 import type { AttachOptions, Plugin, PluginHost } from '../../src/index.ts';
-import { createPluginHost } from '../../src/index.ts';
 import { fixturePlugin } from '../helpers/binaries.ts';
 import type { Call } from '../helpers/call.ts';
 import { isGapless, mediaCodecs, openCall } from '../helpers/call.ts';
@@ -16,35 +14,25 @@ import { nextEvent } from '../helpers/events.ts';
 import { openDataCall } from '../helpers/messages.ts';
 import { Scribe, injectData, injectRtp, keyFrame, subscribe } from '../helpers/scribe.ts';
 import { mappedStream, nack, openReceiver, openSender, vp8, vp8Text } from '../helpers/streams.ts';
+import { realStage } from '../helpers/real-stage.ts';
 import { until } from '../helpers/until.ts';
 
 const dataPolicies = { onTimeout: 'accept', onAbsent: 'accept', onOverflow: 'accept', onError: 'accept' } as const;
 
+const stage = realStage();
 let pluginHost: PluginHost;
 let worker: types.Worker;
 let router: types.Router;
 let scribe: Scribe;
 let plugin: Plugin;
 
-t.before(async () => {
-	pluginHost = await createPluginHost({ mediasoup, timeoutMs: 60_000 });
-	worker = await mediasoup.createWorker({ workerBin: pluginHost.workerBin });
-	worker.on('died', (error) => t.fail(`the worker died: ${error.message}`));
-});
-
 t.beforeEach(async () => {
-	router = await worker.createRouter({ mediaCodecs });
+	({ pluginHost, worker, router } = stage);
 	scribe = new Scribe();
 });
 
 t.afterEach(() => {
 	plugin.close();
-	router.close();
-});
-
-t.after(() => {
-	pluginHost.close();
-	worker.close();
 });
 
 /** The ring is there, and a host reads it, before anything lives in the router: so it hears of everything by events. */

@@ -1,46 +1,33 @@
 // What a plugin hears of what lives in a router: the real worker, the real native host with the plugin test/fixtures/plugins/witness.c.
 
-import * as mediasoup from 'mediasoup';
 import type { types } from 'mediasoup';
 import t from 'tap';
 
 import type { Plugin, PluginHost } from '../../src/index.ts';
-import { createPluginHost } from '../../src/index.ts';
 import { fixturePlugin } from '../helpers/binaries.ts';
-import { mediaCodecs } from '../helpers/call.ts';
 import { openDataCall } from '../helpers/messages.ts';
+import { stopProcess } from '../helpers/processes.ts';
+import { realStage } from '../helpers/real-stage.ts';
 import { until } from '../helpers/until.ts';
 import { type Heard, Witness } from '../helpers/witness.ts';
 
 const listenInfo: types.TransportListenInfo = { protocol: 'udp', ip: '127.0.0.1' };
 const allAccept = { onTimeout: 'accept', onAbsent: 'accept', onOverflow: 'accept', onError: 'accept' } as const;
 
+const stage = realStage();
 let pluginHost: PluginHost;
-let worker: types.Worker;
 let router: types.Router;
 let witness: Witness;
 let plugin: Plugin;
 
-t.before(async () => {
-	pluginHost = await createPluginHost({ mediasoup, timeoutMs: 60_000 });
-	worker = await mediasoup.createWorker({ workerBin: pluginHost.workerBin });
-	worker.on('died', (error) => t.fail(`the worker died: ${error.message}`));
-});
-
 t.beforeEach(async () => {
-	router = await worker.createRouter({ mediaCodecs });
+	({ pluginHost, router } = stage);
 	witness = new Witness();
 	plugin = await pluginHost.createPlugin({ file: fixturePlugin('witness'), config: { file: witness.file }, hangMs: 60_000 });
 });
 
 t.afterEach(() => {
 	plugin.close();
-	router.close();
-});
-
-t.after(() => {
-	pluginHost.close();
-	worker.close();
 });
 
 let nextSsrc = 50_000;
@@ -318,7 +305,7 @@ t.test('events for which the ring has no room yet come later, but for those that
 	const transport = await openTransport();
 
 	await witness.until('the transport', ({ event }) => event === 'transport-created');
-	process.kill(plugin.hostPid!, 'SIGSTOP');
+	await stopProcess(plugin.hostPid!);
 
 	const lasting = await produce(transport);
 

@@ -1,16 +1,15 @@
 // What a plugin may ask the worker, and how much it may inject, all the way: the library, the native host with the plugin
 // test/fixtures/plugins/caller.cpp, the real worker.
 
-import * as mediasoup from 'mediasoup';
 import type { types } from 'mediasoup';
 import t from 'tap';
 
 import type { Plugin, PluginHost } from '../../src/index.ts';
-import { createPluginHost } from '../../src/index.ts';
 import { fixturePlugin } from '../helpers/binaries.ts';
 import { isGapless, mediaCodecs, openCall } from '../helpers/call.ts';
 import { openDataCall } from '../helpers/messages.ts';
 import { mappedStream, openReceiver, openSender, senderReport, vp8 } from '../helpers/streams.ts';
+import { realStage } from '../helpers/real-stage.ts';
 import { until } from '../helpers/until.ts';
 
 /** mph_result */
@@ -26,6 +25,7 @@ type Called = { readonly result: number; readonly call: number };
 
 const policies = { onTimeout: 'accept', onAbsent: 'accept', onOverflow: 'accept', onError: 'accept' } as const;
 
+const stage = realStage();
 let pluginHost: PluginHost;
 let worker: types.Worker;
 let router: types.Router;
@@ -33,14 +33,8 @@ let plugin: Plugin;
 let answers: Answer[];
 let events: Event[];
 
-t.before(async () => {
-	pluginHost = await createPluginHost({ mediasoup, timeoutMs: 60_000 });
-	worker = await mediasoup.createWorker({ workerBin: pluginHost.workerBin });
-	worker.on('died', (error) => t.fail(`the worker died: ${error.message}`));
-});
-
 t.beforeEach(async () => {
-	router = await worker.createRouter({ mediaCodecs });
+	({ pluginHost, worker, router } = stage);
 	[answers, events] = [[], []];
 	plugin = await pluginHost.createPlugin({ file: fixturePlugin('caller'), config: { events: 1 }, hangMs: 60_000 });
 	plugin.on('message', ({ name, body }) => void (name === 'answer' ? answers.push(body as Answer) : events.push(body as Event)));
@@ -49,12 +43,6 @@ t.beforeEach(async () => {
 
 t.afterEach(() => {
 	plugin.close();
-	router.close();
-});
-
-t.after(() => {
-	pluginHost.close();
-	worker.close();
 });
 
 const attach = (to: types.Router) => plugin.attach({ router: to, dataProducers: true, mode: 'observe', ...policies });

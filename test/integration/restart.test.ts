@@ -17,7 +17,7 @@ import { fixturePlugin } from '../helpers/binaries.ts';
 import type { Call } from '../helpers/call.ts';
 import { isAscending, isGapless, mediaCodecs, openCall } from '../helpers/call.ts';
 import { nextEvent } from '../helpers/events.ts';
-import { isAlive } from '../helpers/processes.ts';
+import { isAlive, stopProcess } from '../helpers/processes.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 import { until } from '../helpers/until.ts';
 
@@ -379,7 +379,7 @@ t.test('a host that is stopped hangs, is killed, and its standby goes on', async
 
 	attachment.on('absent', () => t.fail('it never was absent'));
 	await until('packets', () => call.received.length > 20);
-	process.kill(hostPid!, 'SIGSTOP');
+	await stopProcess(hostPid!);
 	t.match(await crash, { pid: hostPid, hung: true, signal: 'SIGKILL', reason: /hang/ });
 	t.equal(plugin.hostPid, standby);
 	await checkReceived(t, staged, await sender.stop());

@@ -1,17 +1,16 @@
 // What a host hears about its calls when somebody is slow: transports that take no more, and the host itself, which does not read what is told. Records
 // as they stand in the ring, written by test/fixtures/plugins/scribe.cpp.
 
-import * as mediasoup from 'mediasoup';
 import type { types } from 'mediasoup';
 import t from 'tap';
 
 import type { Attachment, AttachOptions, Plugin, PluginHost } from '../../src/index.ts';
-import { createPluginHost } from '../../src/index.ts';
 import { fixturePlugin } from '../helpers/binaries.ts';
-import { mediaCodecs, openCall } from '../helpers/call.ts';
+import { openCall } from '../helpers/call.ts';
 import { openDataCall } from '../helpers/messages.ts';
 import { Scribe, injectData, injectRtp } from '../helpers/scribe.ts';
 import { openSctpPeer } from '../helpers/sctp-peer.ts';
+import { realStage } from '../helpers/real-stage.ts';
 import { until } from '../helpers/until.ts';
 
 /** ResultOutlet::MaxWaiting */
@@ -19,20 +18,14 @@ const mostWaiting = 4096;
 
 t.setTimeout(120_000);
 
+const stage = realStage();
 let pluginHost: PluginHost;
-let worker: types.Worker;
 let router: types.Router;
 let scribe: Scribe;
 let plugin: Plugin;
 
-t.before(async () => {
-	pluginHost = await createPluginHost({ mediasoup, timeoutMs: 60_000 });
-	worker = await mediasoup.createWorker({ workerBin: pluginHost.workerBin });
-	worker.on('died', (error) => t.fail(`the worker died: ${error.message}`));
-});
-
 t.beforeEach(async () => {
-	router = await worker.createRouter({ mediaCodecs });
+	({ pluginHost, router } = stage);
 	scribe = new Scribe();
 	plugin = await pluginHost.createPlugin({ file: fixturePlugin('scribe'), config: { file: scribe.file }, hangMs: 60_000 });
 	await pluginHost.configureRouter(router, { packetRingSize: 262_144 });
@@ -40,12 +33,6 @@ t.beforeEach(async () => {
 
 t.afterEach(() => {
 	plugin.close();
-	router.close();
-});
-
-t.after(() => {
-	pluginHost.close();
-	worker.close();
 });
 
 const attach = (options: Partial<AttachOptions> = {}): Promise<Attachment> => plugin.attach({ router, mode: 'observe', ...options } as AttachOptions);

@@ -1,50 +1,37 @@
 // What happens in a stage of a chain, whatever the host is: verdicts as they stand in the ring, written by test/fixtures/plugins/scribe.cpp, and
 // what is selected, diverted and dropped with its frame.
 
-import * as mediasoup from 'mediasoup';
 import type { types } from 'mediasoup';
 import t from 'tap';
 
 import type { Attachment, AttachmentStats, AttachOptions, Plugin, PluginHost } from '../../src/index.ts';
-import { createPluginHost } from '../../src/index.ts';
 import { EventType } from '../../src/generated/control.js';
 import { BypassUnit, Verdict } from '../../src/generated/layout.js';
 import { fixturePlugin } from '../helpers/binaries.ts';
 import type { Call } from '../helpers/call.ts';
-import { isGapless, mediaCodecs, openCall } from '../helpers/call.ts';
+import { isGapless, openCall } from '../helpers/call.ts';
 import { Scribe } from '../helpers/scribe.ts';
 import type { Receiver, Rtp } from '../helpers/streams.ts';
 import { openReceiver, openSender, vp8 } from '../helpers/streams.ts';
+import { realStage } from '../helpers/real-stage.ts';
 import { until } from '../helpers/until.ts';
 import { bypass, verdict } from '../helpers/verdict-records.ts';
 
 const policies = { onTimeout: 'accept', onAbsent: 'accept', onOverflow: 'accept', onError: 'accept' } as const;
 
+const stage = realStage();
 let pluginHost: PluginHost;
-let worker: types.Worker;
 let router: types.Router;
 let scribe: Scribe;
 let plugin: Plugin;
 
-t.before(async () => {
-	pluginHost = await createPluginHost({ mediasoup, timeoutMs: 60_000 });
-	worker = await mediasoup.createWorker({ workerBin: pluginHost.workerBin });
-	worker.on('died', (error) => t.fail(`the worker died: ${error.message}`));
-});
-
 t.beforeEach(async () => {
-	router = await worker.createRouter({ mediaCodecs });
+	({ pluginHost, router } = stage);
 	scribe = new Scribe();
 });
 
 t.afterEach(() => {
 	plugin.close();
-	router.close();
-});
-
-t.after(() => {
-	pluginHost.close();
-	worker.close();
 });
 
 /** A host that reads everything and answers with nothing but what it is given to write. */

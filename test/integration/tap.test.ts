@@ -12,6 +12,7 @@ import { createPluginHost } from '../../src/index.ts';
 import { repoRoot } from '../../tools/lib/paths.ts';
 import { isAscending, isGapless, mediaCodecs, openCall } from '../helpers/call.ts';
 import { inTime } from '../helpers/events.ts';
+import { stopProcess } from '../helpers/processes.ts';
 import { until } from '../helpers/until.ts';
 
 const fixture = (name: string): string => join(repoRoot, `build/native/plugin-host/test/plugins/${name}.so`);
@@ -104,7 +105,7 @@ t.test('a packet that is past its deadline follows onTimeout, and its late verdi
 	const stats = await attached(plugin, { deadlineMs: 20, onTimeout: 'accept' });
 	const call = await openCall(router);
 
-	process.kill(plugin.hostPid!, 'SIGSTOP');
+	await stopProcess(plugin.hostPid!);
 	await call.sendRange(1, 20);
 	await until('20 packets', () => call.received.length === 20);
 	process.kill(plugin.hostPid!, 'SIGCONT');
@@ -216,7 +217,7 @@ t.test('a ring that is full follows onOverflow; order is kept', async (t) => {
 
 	await call.send(1);
 	await until('the first packet', () => call.received.length === 1);
-	process.kill(plugin.hostPid!, 'SIGSTOP');
+	await stopProcess(plugin.hostPid!);
 	await call.sendRange(2, 3000);
 	// Those for which there is no room wait, too: for their turn.
 	await until('all have come', async () => (await stats()).held === 2999);
@@ -275,7 +276,7 @@ t.test('a host that hangs costs the plugin\'s statistics its own part, not the w
 	const plugin = await pluginHost.createPlugin({ file: fixture('accept-all') });
 
 	await plugin.attach({ router, mode: 'filter' });
-	process.kill(plugin.hostPid!, 'SIGSTOP');
+	await stopProcess(plugin.hostPid!);
 
 	const stats = await inTime('statistics', plugin.getStats());
 

@@ -10,7 +10,7 @@ import { createPluginHost } from '../../src/index.ts';
 import type { Plugin, PluginHost, PluginMessage, PluginOptions, PoisonReport } from '../../src/types.ts';
 import { fixturePlugin } from '../helpers/binaries.ts';
 import { nextEvent } from '../helpers/events.ts';
-import { isAlive, standInHost } from '../helpers/processes.ts';
+import { isAlive, standInHost, stopProcess } from '../helpers/processes.ts';
 import { packetRecord } from '../helpers/records.ts';
 import type { StandInConfig } from '../helpers/stand-in-host.ts';
 import type { StandInOptions, StandInRouter } from '../helpers/stand-in-worker.ts';
@@ -208,7 +208,7 @@ t.test('a standby that cannot load whoever joins is replaced by one that can', a
 	const standby = await nextWarm(staged, a);
 
 	await until('the standby', () => a.standbyPid === standby);
-	process.kill(standby, 'SIGSTOP');
+	await stopProcess(standby);
 
 	const creating = create('b');
 

@@ -8,7 +8,7 @@ import { HostPhase } from '../../src/generated/control.js';
 import type { Supervisor } from '../../src/supervisor.ts';
 import type { HostRecovery, SupervisorOptions } from '../../src/supervisor-types.ts';
 import { inTime, nextEvent } from '../helpers/events.ts';
-import { isAlive } from '../helpers/processes.ts';
+import { isAlive, stopProcess } from '../helpers/processes.ts';
 import type { StandInConfig } from '../helpers/stand-in-host.ts';
 import { SupervisedStandIn, delays, makeSupervisor, say } from '../helpers/supervised.ts';
 import { until } from '../helpers/until.ts';
@@ -240,7 +240,7 @@ t.test('a host that hangs is killed at once and the report says so', async (t) =
 	const { supervisor, workers, active, standby } = await stage(t);
 	const crash = nextEvent<HostCrash>(supervisor, 'crash');
 
-	process.kill(active, 'SIGSTOP');
+	await stopProcess(active);
 	say(supervisor, workers[0]!, active, HostPhase.Gone, 'hang: no progress for 1000 ms', 12);
 	say(supervisor, workers[0]!, standby, HostPhase.Serving);
 	t.match(await crash, { pid: active, signal: 'SIGKILL', hung: true, held: 12, reason: /worker 1: hang: no progress for 1000 ms/ });
