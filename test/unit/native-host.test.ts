@@ -209,7 +209,10 @@ t.test('mph_plugin.h compiles as C99 and C++17 without a warning', async (t) => 
 });
 
 t.test('the examples compile by the command in their README', async (t) => {
-	for (const name of readdirSync(join(repoRoot, 'examples')).filter((name) => existsSync(join(repoRoot, 'examples', name, 'README.md')))) {
+	const hasReadme = (name: string): boolean => existsSync(join(repoRoot, 'examples', name, 'README.md'));
+	const isScript = (name: string): boolean => readdirSync(join(repoRoot, 'examples', name)).some((file) => file.endsWith('.ts'));
+
+	for (const name of readdirSync(join(repoRoot, 'examples')).filter((name) => hasReadme(name) && !isScript(name))) {
 		const folder = join(repoRoot, 'examples', name);
 		const readme = readFileSync(join(folder, 'README.md'), 'utf8');
 		const command = /```sh\n(.*)\n```/.exec(readme)?.[1];
