@@ -161,15 +161,19 @@ void ScriptThread::End(const std::string& reason) {
   current = nullptr;
   // Its descriptors may be closed already, and their numbers in use again.
   CloseHandles();
+  try {
+    if (isLost_) {
+      // Nobody is there who could be told.
+    } else if (reason.empty()) {
+      ended_.Resolve(env_.Undefined());
+    } else {
+      ended_.Reject(Napi::Error::New(env_, reason).Value());
+    }
+  } catch (const Napi::Error&) {
+    // Node is about to end the thread: likewise.
+  }
+  // Last: when all threads are released, the process may end at any time.
   slot_->Release();
-  if (isLost_) {
-    return;
-  }
-  if (reason.empty()) {
-    ended_.Resolve(env_.Undefined());
-  } else {
-    ended_.Reject(Napi::Error::New(env_, reason).Value());
-  }
 }
 
 void ScriptThread::CloseHandles() {
@@ -199,10 +203,23 @@ void ScriptThread::OnTeardown(napi_async_cleanup_hook_handle) {
   }
 }
 
-void ScriptThread::OnRing(uint32_t router, const std::shared_ptr<const shm::Segment>& packets) {
+// What node-addon-api throws in here can only mean that the thread's JavaScript is over.
+template <typename Body>
+void ScriptThread::WithJavaScript(Body&& body) {
   const Napi::HandleScope handles(env_);
 
-  Call(memory_, {Napi::Number::New(env_, router), batch_.OpenRing(router, packets)});
+  try {
+    body();
+  } catch (const Napi::Error&) {
+    isLost_ = true;
+    throw host::ThreadLost(LostReason);
+  }
+}
+
+void ScriptThread::OnRing(uint32_t router, const std::shared_ptr<const shm::Segment>& packets) {
+  WithJavaScript([&] {
+    Call(memory_, {Napi::Number::New(env_, router), batch_.OpenRing(router, packets)});
+  });
 }
 
 void ScriptThread::Call(const Napi::FunctionReference& function, std::initializer_list<napi_value> arguments) {
@@ -237,18 +254,20 @@ void ScriptThread::Call(const Napi::FunctionReference& function, std::initialize
 }
 
 ScriptInstance& ScriptThread::Create(host::Instance& instance, const mph_instance_info& info) {
-  const Napi::HandleScope handles(env_);
   const auto number = ++lastInstance_;
   auto& made = *instances_.emplace(number, new ScriptInstance{*this, instance, number}).first->second;
-  auto what = Napi::Object::New(env_);
 
-  what.Set("pluginId", instance.PluginId());
-  what.Set("file", ScriptCode::Of(instance.Plugin()).File());
-  what.Set("shard", info.shard);
-  what.Set("workerPid", info.worker_pid);
-  what.Set("config", Napi::String::New(env_, info.config, info.config_length));
   instance.StartLater();
-  Call(create_, {Napi::Number::New(env_, number), what});
+  WithJavaScript([&] {
+    auto what = Napi::Object::New(env_);
+
+    what.Set("pluginId", instance.PluginId());
+    what.Set("file", ScriptCode::Of(instance.Plugin()).File());
+    what.Set("shard", info.shard);
+    what.Set("workerPid", info.worker_pid);
+    what.Set("config", Napi::String::New(env_, info.config, info.config_length));
+    Call(create_, {Napi::Number::New(env_, number), what});
+  });
 
   return made;
 }
@@ -257,10 +276,8 @@ void ScriptThread::Destroy(const ScriptInstance& instance) {
   const auto number = instance.number;
 
   if (!isLost_) {
-    const Napi::HandleScope handles(env_);
-
     try {
-      Call(destroy_, {Napi::Number::New(env_, number)});
+      WithJavaScript([&] { Call(destroy_, {Napi::Number::New(env_, number)}); });
     } catch (const host::ThreadLost&) {
       // It is about to end in any case.
     }
@@ -271,26 +288,27 @@ void ScriptThread::Destroy(const ScriptInstance& instance) {
 template <typename Batch, typename Record>
 void ScriptThread::CallBatch(const Napi::FunctionReference& function, const ScriptInstance& instance, const Batch& batch,
                              const Record* const* records) {
-  const Napi::HandleScope handles(env_);
-  size_t sideBytes = 0;
+  WithJavaScript([&] {
+    size_t sideBytes = 0;
 
-  for (uint32_t i = 0; i < batch.count; ++i) {
-    if (!batch_.IsInRing(batch.router, reinterpret_cast<const uint8_t*>(records[i]))) {
-      // And what it takes to begin at a multiple of 8.
-      sideBytes += records[i]->record_length + sizeof(uint64_t);
+    for (uint32_t i = 0; i < batch.count; ++i) {
+      if (!batch_.IsInRing(batch.router, reinterpret_cast<const uint8_t*>(records[i]))) {
+        // And what it takes to begin at a multiple of 8.
+        sideBytes += records[i]->record_length + sizeof(uint64_t);
+      }
     }
-  }
-  if (batch_.BeginSide(sideBytes)) {
-    Call(memory_, {env_.Undefined(), batch_.Side()});
-  }
-  for (uint32_t i = 0; i < batch.count; ++i) {
-    batch_.Place(i, batch.router, reinterpret_cast<const uint8_t*>(records[i]), records[i]->record_length);
-  }
-  std::memcpy(batch_.Attachments(), batch.attachments, batch.count * sizeof(uint32_t));
-  std::memcpy(batch_.Causes(), batch.causes, batch.count * sizeof(uint64_t));
-  std::memcpy(batch_.Verdicts(), batch.verdicts, batch.count);
-  Call(function, {Napi::Number::New(env_, instance.number), Napi::Number::New(env_, batch.router), Napi::Number::New(env_, batch.count)});
-  std::memcpy(batch.verdicts, batch_.Verdicts(), batch.count);
+    if (batch_.BeginSide(sideBytes)) {
+      Call(memory_, {env_.Undefined(), batch_.Side()});
+    }
+    for (uint32_t i = 0; i < batch.count; ++i) {
+      batch_.Place(i, batch.router, reinterpret_cast<const uint8_t*>(records[i]), records[i]->record_length);
+    }
+    std::memcpy(batch_.Attachments(), batch.attachments, batch.count * sizeof(uint32_t));
+    std::memcpy(batch_.Causes(), batch.causes, batch.count * sizeof(uint64_t));
+    std::memcpy(batch_.Verdicts(), batch.verdicts, batch.count);
+    Call(function, {Napi::Number::New(env_, instance.number), Napi::Number::New(env_, batch.router), Napi::Number::New(env_, batch.count)});
+    std::memcpy(batch.verdicts, batch_.Verdicts(), batch.count);
+  });
 }
 
 void ScriptThread::OnPackets(const ScriptInstance& instance, const mph_batch& batch) {
@@ -300,72 +318,73 @@ void ScriptThread::OnPackets(const ScriptInstance& instance, const mph_batch& ba
 void ScriptThread::OnData(const ScriptInstance& instance, const mph_data_batch& batch) { CallBatch(data_, instance, batch, batch.messages); }
 
 void ScriptThread::OnEvent(const ScriptInstance& instance, const mph_event& event) {
-  const Napi::HandleScope handles(env_);
-  auto what = Napi::Object::New(env_);
-  auto ssrcs = Napi::Array::New(env_, event.ssrc_count);
-  const auto setText = [&](const char* name, const char* text) {
-    if (text != nullptr) {
-      what.Set(name, text);
-    }
-  };
+  WithJavaScript([&] {
+    auto what = Napi::Object::New(env_);
+    auto ssrcs = Napi::Array::New(env_, event.ssrc_count);
+    const auto setText = [&](const char* name, const char* text) {
+      if (text != nullptr) {
+        what.Set(name, text);
+      }
+    };
 
-  for (uint32_t i = 0; i < event.ssrc_count; ++i) {
-    ssrcs.Set(i, event.ssrcs[i]);
-  }
-  what.Set("type", event.type);
-  what.Set("at", Ms(event.at_ns));
-  what.Set("router", event.router);
-  setText("routerId", event.router_id);
-  what.Set("producer", event.producer);
-  setText("producerId", event.producer_id);
-  what.Set("clockRate", event.clock_rate);
-  setText("mimeType", event.mime_type);
-  what.Set("kind", static_cast<uint32_t>(event.kind));
-  what.Set("paused", event.paused != 0);
-  what.Set("ssrcs", ssrcs);
-  what.Set("attachment", event.attachment);
-  setText("attachmentId", event.attachment_id);
-  setText("context", event.context);
-  what.Set("observe", event.observe != 0);
-  what.Set("consumer", event.consumer);
-  setText("consumerId", event.consumer_id);
-  what.Set("transport", event.transport);
-  setText("transportId", event.transport_id);
-  what.Set("workerPid", event.worker_pid);
-  setText("parameters", event.parameters);
-  Call(event_, {Napi::Number::New(env_, instance.number), what});
-  if (event.type == MPH_EVENT_ROUTER_OPENED) {
-    batch_.AddReader(event.router);
-  } else if (event.type == MPH_EVENT_ROUTER_CLOSED && batch_.RemoveReader(event.router)) {
-    Call(memory_, {Napi::Number::New(env_, event.router), env_.Undefined()});
-  }
+    for (uint32_t i = 0; i < event.ssrc_count; ++i) {
+      ssrcs.Set(i, event.ssrcs[i]);
+    }
+    what.Set("type", event.type);
+    what.Set("at", Ms(event.at_ns));
+    what.Set("router", event.router);
+    setText("routerId", event.router_id);
+    what.Set("producer", event.producer);
+    setText("producerId", event.producer_id);
+    what.Set("clockRate", event.clock_rate);
+    setText("mimeType", event.mime_type);
+    what.Set("kind", static_cast<uint32_t>(event.kind));
+    what.Set("paused", event.paused != 0);
+    what.Set("ssrcs", ssrcs);
+    what.Set("attachment", event.attachment);
+    setText("attachmentId", event.attachment_id);
+    setText("context", event.context);
+    what.Set("observe", event.observe != 0);
+    what.Set("consumer", event.consumer);
+    setText("consumerId", event.consumer_id);
+    what.Set("transport", event.transport);
+    setText("transportId", event.transport_id);
+    what.Set("workerPid", event.worker_pid);
+    setText("parameters", event.parameters);
+    Call(event_, {Napi::Number::New(env_, instance.number), what});
+    if (event.type == MPH_EVENT_ROUTER_OPENED) {
+      batch_.AddReader(event.router);
+    } else if (event.type == MPH_EVENT_ROUTER_CLOSED && batch_.RemoveReader(event.router)) {
+      Call(memory_, {Napi::Number::New(env_, event.router), env_.Undefined()});
+    }
+  });
 }
 
 void ScriptThread::OnTick(const ScriptInstance& instance, uint64_t nowNs) {
-  const Napi::HandleScope handles(env_);
-
-  Call(tick_, {Napi::Number::New(env_, instance.number), Napi::Number::New(env_, Ms(nowNs))});
+  WithJavaScript([&] {
+    Call(tick_, {Napi::Number::New(env_, instance.number), Napi::Number::New(env_, Ms(nowNs))});
+  });
 }
 
 void ScriptThread::OnMessage(const ScriptInstance& instance, const mph_message& message) {
-  const Napi::HandleScope handles(env_);
-
-  Call(message_, {Napi::Number::New(env_, instance.number), Napi::String::New(env_, message.method),
-                  BodyOf(env_, message.body, message.length, message.binary != 0),
-                  Napi::Number::New(env_, static_cast<double>(message.request))});
+  WithJavaScript([&] {
+    Call(message_, {Napi::Number::New(env_, instance.number), Napi::String::New(env_, message.method),
+                    BodyOf(env_, message.body, message.length, message.binary != 0),
+                    Napi::Number::New(env_, static_cast<double>(message.request))});
+  });
 }
 
 void ScriptThread::OnAnswer(const ScriptInstance& instance, const mph_answer& answer) {
-  const Napi::HandleScope handles(env_);
-
-  Call(answer_, {Napi::Number::New(env_, instance.number), Napi::Number::New(env_, answer.router),
-                 Napi::Number::New(env_, static_cast<double>(instance.instance.GetCallNumbers().IndexOf(answer.call))), Napi::Number::New(env_, answer.result), Text(answer.json)});
+  WithJavaScript([&] {
+    Call(answer_, {Napi::Number::New(env_, instance.number), Napi::Number::New(env_, answer.router),
+                   Napi::Number::New(env_, static_cast<double>(instance.instance.GetCallNumbers().IndexOf(answer.call))), Napi::Number::New(env_, answer.result), Text(answer.json)});
+  });
 }
 
 void ScriptThread::OnRestore(const ScriptInstance& instance, std::span<const uint8_t> bytes) {
-  const Napi::HandleScope handles(env_);
-
-  Call(restore_, {Napi::Number::New(env_, instance.number), BodyOf(env_, bytes.data(), bytes.size(), true)});
+  WithJavaScript([&] {
+    Call(restore_, {Napi::Number::New(env_, instance.number), BodyOf(env_, bytes.data(), bytes.size(), true)});
+  });
 }
 
 napi_value ScriptThread::Text(const char* text) const {

@@ -71,7 +71,9 @@ class ScriptThread {
   void OnHandleClosed();
   void OnTeardown(napi_async_cleanup_hook_handle hook);
   void OnRing(uint32_t router, const std::shared_ptr<const shm::Segment>& packets);
-  // Throws host::ThreadLost when JavaScript cannot be run, or has thrown.
+  // Both throw host::ThreadLost when JavaScript cannot be run, or has thrown.
+  template <typename Body>
+  void WithJavaScript(Body&& body);
   void Call(const Napi::FunctionReference& function, std::initializer_list<napi_value> arguments);
   template <typename Batch, typename Record>
   void CallBatch(const Napi::FunctionReference& function, const ScriptInstance& instance, const Batch& batch, const Record* const* records);
