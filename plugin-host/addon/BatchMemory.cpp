@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <mph/shm/Layout.hpp>
 #include <utility>
 
 namespace mph::addon {
@@ -10,11 +11,7 @@ namespace {
 
 enum Memory : uint8_t { InRing, InSide };
 
-// Records stand at multiples of it.
-constexpr size_t Alignment = 8;
 constexpr size_t SmallestSide = 65'536;
-
-size_t Aligned(size_t length) { return (length + Alignment - 1) / Alignment * Alignment; }
 
 template <typename Array, typename Element>
 void Make(Napi::Env env, Napi::Object& arrays, const char* name, Element*& elements) {
@@ -65,12 +62,18 @@ bool BatchMemory::RemoveReader(uint32_t router) {
   return true;
 }
 
+void BatchMemory::BeginBatch(uint32_t router) {
+  const auto ring = rings_.find(router);
+
+  ring_ = ring == rings_.end() ? Ring{} : ring->second;
+}
+
 bool BatchMemory::BeginSide(size_t bytes) {
   sideUsed_ = 0;
   if (bytes <= sideSize_) {
     return false;
   }
-  sideSize_ = std::max(Aligned(bytes), SmallestSide);
+  sideSize_ = std::max(bytes, SmallestSide);
 
   auto buffer = Napi::ArrayBuffer::New(env_, sideSize_);
 
@@ -80,23 +83,17 @@ bool BatchMemory::BeginSide(size_t bytes) {
   return true;
 }
 
-bool BatchMemory::IsInRing(uint32_t router, const uint8_t* record) const {
-  const auto ring = rings_.find(router);
-
-  return ring != rings_.end() && record >= ring->second.begin && record < ring->second.begin + ring->second.size;
-}
-
-void BatchMemory::Place(uint32_t index, uint32_t router, const uint8_t* record, uint32_t length) {
-  if (IsInRing(router, record)) {
+void BatchMemory::Place(uint32_t index, const uint8_t* record, uint32_t length) {
+  if (IsInRing(record)) {
     memories_[index] = InRing;
-    offsets_[index] = static_cast<uint32_t>(record - rings_.find(router)->second.begin);
+    offsets_[index] = static_cast<uint32_t>(record - ring_.begin);
 
     return;
   }
   memories_[index] = InSide;
   offsets_[index] = static_cast<uint32_t>(sideUsed_);
   std::memcpy(sideBytes_ + sideUsed_, record, length);
-  sideUsed_ += Aligned(length);
+  sideUsed_ += shm::AlignedLength(length);
 }
 
 }  // namespace mph::addon

@@ -28,12 +28,14 @@ class BatchMemory {
   void AddReader(uint32_t router);
   [[nodiscard]] bool RemoveReader(uint32_t router);
 
-  // Before the records of a batch; `bytes`: of those that may not stand in the ring. True: the side array is another one from now on.
+  // Whose ring the records of the next batch stand in, but for some.
+  void BeginBatch(uint32_t router);
+  bool IsInRing(const uint8_t* record) const { return record >= ring_.begin && record < ring_.begin + ring_.size; }
+  // Then, `bytes`: what those that do not stand in it take, each aligned. True: the side array is another one from now on.
   bool BeginSide(size_t bytes);
   Napi::ArrayBuffer Side() const { return side_.Value(); }
-  bool IsInRing(uint32_t router, const uint8_t* record) const;
   // Says where record `index` stands; one that is not in the ring is copied.
-  void Place(uint32_t index, uint32_t router, const uint8_t* record, uint32_t length);
+  void Place(uint32_t index, const uint8_t* record, uint32_t length);
 
   uint32_t* Attachments() const { return attachments_; }
   uint64_t* Causes() const { return causes_; }
@@ -54,6 +56,8 @@ class BatchMemory {
   uint64_t* causes_{nullptr};
   uint8_t* verdicts_{nullptr};
   std::map<uint32_t, Ring> rings_;
+  // Of the batch.
+  Ring ring_;
   Napi::Reference<Napi::ArrayBuffer> side_;
   uint8_t* sideBytes_{nullptr};
   size_t sideSize_{0};

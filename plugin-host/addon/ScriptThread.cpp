@@ -4,6 +4,7 @@
 #include "ScriptCode.hpp"
 
 #include <cstring>
+#include <mph/shm/Layout.hpp>
 #include <optional>
 #include <utility>
 
@@ -291,17 +292,17 @@ void ScriptThread::CallBatch(const Napi::FunctionReference& function, const Scri
   WithJavaScript([&] {
     size_t sideBytes = 0;
 
+    batch_.BeginBatch(batch.router);
     for (uint32_t i = 0; i < batch.count; ++i) {
-      if (!batch_.IsInRing(batch.router, reinterpret_cast<const uint8_t*>(records[i]))) {
-        // And what it takes to begin at a multiple of 8.
-        sideBytes += records[i]->record_length + sizeof(uint64_t);
+      if (!batch_.IsInRing(reinterpret_cast<const uint8_t*>(records[i]))) {
+        sideBytes += shm::AlignedLength(records[i]->record_length);
       }
     }
     if (batch_.BeginSide(sideBytes)) {
       Call(memory_, {env_.Undefined(), batch_.Side()});
     }
     for (uint32_t i = 0; i < batch.count; ++i) {
-      batch_.Place(i, batch.router, reinterpret_cast<const uint8_t*>(records[i]), records[i]->record_length);
+      batch_.Place(i, reinterpret_cast<const uint8_t*>(records[i]), records[i]->record_length);
     }
     std::memcpy(batch_.Attachments(), batch.attachments, batch.count * sizeof(uint32_t));
     std::memcpy(batch_.Causes(), batch.causes, batch.count * sizeof(uint64_t));
