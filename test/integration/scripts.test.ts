@@ -116,6 +116,19 @@ t.test('a group may be of both kinds, and each of its plugins has its say', asyn
 	t.ok(isGapless(room.call.received));
 });
 
+t.test('what a plugin before it in the group has replaced is what a script sees', async (t) => {
+	const pluginHost = await open(t);
+	const room = await openRoom(t, pluginHost);
+	const script = await pluginHost.createPlugin({ file: join(repoRoot, 'test/fixtures/plugins/looker.ts'), group: 'both', hangMs: 60_000 });
+	const native = await pluginHost.createPlugin({ file: fixturePlugin('replace-all'), config: { bytes: 100 }, group: 'both', hangMs: 60_000 });
+
+	await native.attach({ router: room.router, mode: 'filter', order: 0, ...policies });
+	await script.attach({ router: room.router, mode: 'filter', order: 1, ...policies });
+	await room.call.sendRange(1, 100);
+	await until('all of them', () => room.call.received.length === 100);
+	t.same(await script.request('seen'), { replaced: 100, begun: ['rr'] });
+});
+
 t.test('an upgrade may lead from one kind to the other', async (t) => {
 	const pluginHost = await open(t);
 	const room = await openRoom(t, pluginHost);
