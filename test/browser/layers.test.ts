@@ -19,6 +19,9 @@ const heights = [240, 480];
 /** Two encoders and a decoder on a machine that also does something else. */
 const patience = { everyMs: 50, withinMs: 60_000 };
 
+/** More packets than a few changes of the layer can account for. */
+const manyGaps = 30;
+
 t.setTimeout(240_000);
 
 type Stage = { readonly pluginHost: PluginHost; readonly router: types.Router; readonly page: Page; readonly consumer: types.Consumer };
@@ -62,8 +65,19 @@ for (const layers of ['simulcast', 'svc'] as const) {
 		t.equal(s.consumer.type, layers);
 		await until('the upper layer', async () => (await s.page.received()).frameHeight === 480);
 
+		let deliberateGaps = 0;
+		let spatialLayer = s.consumer.currentLayers?.spatialLayer;
+
+		// Where simulcast changes streams within a frame mediasoup leaves one number out, so that the receiver gives that frame up (mediasoup issue 408).
+		s.consumer.on('layerschange', (current) => {
+			if (layers === 'simulcast' && current?.spatialLayer !== spatialLayer) {
+				deliberateGaps++;
+			}
+			spatialLayer = current?.spatialLayer;
+		});
+
 		for (const [file, config, done] of [
-			[fixturePlugin('drop-frames'), { n: 30 }, ({ dropped }) => dropped],
+			[fixturePlugin('drop-frames'), { n: 10 }, ({ dropped }) => dropped],
 			[examplePlugin('relay'), {}, ({ taken }) => taken],
 		] satisfies [string, object, (stats: Awaited<ReturnType<Attachment['getStats']>>) => number][]) {
 			const plugin = await s.pluginHost.createPlugin({ file, config });
@@ -71,13 +85,14 @@ for (const layers of ['simulcast', 'svc'] as const) {
 
 			await travel(s);
 
-			t.ok(await until('packets that were its own', async () => done(await attachment.getStats()) > 3));
+			t.ok(await until('packets that were its own', async () => done(await attachment.getStats()) > manyGaps));
 			plugin.close();
 		}
 
 		const { packetsLost } = await s.page.received();
 
-		t.equal(packetsLost, 0, 'nobody saw a gap');
+		t.ok(packetsLost <= deliberateGaps, `nobody saw a gap that a plugin made: ${packetsLost} packets lost, ${deliberateGaps} changes of the layer`);
+		t.ok(deliberateGaps < manyGaps, 'which is little beside what the plugins took out');
 	});
 }
 
