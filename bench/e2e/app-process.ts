@@ -16,7 +16,7 @@ export class AppProcess {
 
 	static async start(options: AppOptions, env: NodeJS.ProcessEnv = {}): Promise<AppProcess> {
 		const child = fork(join(import.meta.dirname, 'app.ts'), [JSON.stringify(options)], {
-			env: { ...process.env, ...env },
+			env: { ...process.env, NODE_ENV: 'production', ...env },
 			stdio: ['ignore', 2, 2, 'ipc'],
 		});
 		const report = await Promise.race([once(child, 'message').then(([message]) => message as AppReport), failed(child, options)]);

@@ -14,6 +14,9 @@ namespace {
 
 thread_local ScriptThread* current = nullptr;
 
+// With packets all the time, before the loop gets its turn.
+constexpr uint32_t TurnsPerLoop = 8;
+
 constexpr auto LostReason = "the thread's JavaScript was ended: its heap is exhausted, or it called process.exit()";
 
 double Ms(uint64_t ns) { return static_cast<double>(ns) / 1e6; }
@@ -83,13 +86,19 @@ ScriptThread::ScriptThread(Napi::Env env, std::shared_ptr<ThreadSlot> slot, cons
   uv_timer_init(loop_, timer_);
   timer_->data = this;
   ++openHandles_;
+  if (loop_ != uv_default_loop()) {
+    idle_ = new uv_idle_t;
+    uv_idle_init(loop_, idle_);
+    idle_->data = this;
+    ++openHandles_;
+  }
   napi_add_async_cleanup_hook(
       env, [](napi_async_cleanup_hook_handle hook, void* self) { static_cast<ScriptThread*>(self)->OnTeardown(hook); }, this, &teardown_);
 }
 
 Napi::Value ScriptThread::Begin() {
   isInTurn_ = true;
-  dispatcher_.Begin();
+  dispatcher_.Begin(idle_ != nullptr ? uv_backend_fd(loop_) : -1);
   isInTurn_ = false;
   Rest(0);
 
@@ -102,11 +111,30 @@ void ScriptThread::Turn() {
   }
 
   const Napi::HandleScope handles(env_);
+
+  for (turnsSinceLoop_ = 0;;) {
+    const auto ms = TakeTurn();
+
+    if (!ms) {
+      End(endReason_);
+
+      return;
+    }
+    if (!Stay(*ms)) {
+      Rest(*ms);
+
+      return;
+    }
+  }
+}
+
+// Nothing: the dispatcher has ended.
+std::optional<int> ScriptThread::TakeTurn() {
   std::optional<int> ms;
 
   {
     // Microtasks run at its end.
-    const Napi::CallbackScope scope(env_, context_);
+    const Napi::CallbackScope scope(env_, OpenScope());
 
     isInTurn_ = true;
     ms = dispatcher_.Turn();
@@ -116,14 +144,42 @@ void ScriptThread::Turn() {
     dispatcher_.Abandon(endReason_);
     ms.reset();
   }
-  if (ms) {
-    Rest(*ms);
-  } else {
-    End(endReason_);
+
+  return ms;
+}
+
+// Not by Napi::CallbackScope, which makes an object each time that nobody looks at.
+napi_callback_scope ScriptThread::OpenScope() {
+  napi_callback_scope scope = nullptr;
+
+  napi_open_callback_scope(env_, nullptr, context_, &scope);
+
+  return scope;
+}
+
+// False: it is the loop's turn.
+bool ScriptThread::Stay(int ms) {
+  if (idle_ == nullptr) {
+    return false;
   }
+  if (ms == 0) {
+    return ++turnsSinceLoop_ < TurnsPerLoop;
+  }
+  // It would tell the loop not to wait.
+  uv_idle_stop(idle_);
+  uv_update_time(loop_);
+
+  const int loopMs = uv_backend_timeout(loop_);
+
+  return loopMs != 0 && dispatcher_.Rest(ms < 0 || (loopMs > 0 && loopMs < ms) ? loopMs : ms);
 }
 
 void ScriptThread::Rest(int ms) {
+  if (idle_ != nullptr) {
+    uv_idle_start(idle_, [](uv_idle_t* idle) { static_cast<ScriptThread*>(idle->data)->Turn(); });
+
+    return;
+  }
   if (polled_ != dispatcher_.Fd()) {
     Poll(dispatcher_.Fd());
   }
@@ -135,15 +191,20 @@ void ScriptThread::Rest(int ms) {
   }
 }
 
+template <typename Handle>
+void ScriptThread::Close(Handle*& handle) {
+  uv_close(reinterpret_cast<uv_handle_t*>(handle), [](uv_handle_t* closed) {
+    auto* const self = static_cast<ScriptThread*>(closed->data);
+
+    delete reinterpret_cast<Handle*>(closed);
+    self->OnHandleClosed();
+  });
+  handle = nullptr;
+}
+
 void ScriptThread::Poll(int fd) {
   if (poll_ != nullptr) {
-    uv_close(reinterpret_cast<uv_handle_t*>(poll_), [](uv_handle_t* handle) {
-      auto* const self = static_cast<ScriptThread*>(handle->data);
-
-      delete reinterpret_cast<uv_poll_t*>(handle);
-      self->OnHandleClosed();
-    });
-    poll_ = nullptr;
+    Close(poll_);
   }
   polled_ = fd;
   if (fd < 0) {
@@ -179,12 +240,10 @@ void ScriptThread::End(const std::string& reason) {
 
 void ScriptThread::CloseHandles() {
   Poll(-1);
-  uv_close(reinterpret_cast<uv_handle_t*>(timer_), [](uv_handle_t* handle) {
-    auto* const self = static_cast<ScriptThread*>(handle->data);
-
-    delete reinterpret_cast<uv_timer_t*>(handle);
-    self->OnHandleClosed();
-  });
+  Close(timer_);
+  if (idle_ != nullptr) {
+    Close(idle_);
+  }
 }
 
 void ScriptThread::OnHandleClosed() {

@@ -13,6 +13,7 @@
 #include <initializer_list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -64,9 +65,14 @@ class ScriptThread {
 
   Napi::Value Begin();
   void Turn();
+  std::optional<int> TakeTurn();
+  napi_callback_scope OpenScope();
+  bool Stay(int ms);
   void Rest(int ms);
   void Poll(int fd);
   void End(const std::string& reason);
+  template <typename Handle>
+  void Close(Handle*& handle);
   void CloseHandles();
   void OnHandleClosed();
   void OnTeardown(napi_async_cleanup_hook_handle hook);
@@ -99,6 +105,10 @@ class ScriptThread {
   uint32_t lastInstance_{0};
 
   uv_loop_t* loop_{nullptr};
+  // Of a thread that is there for this alone: it waits in the dispatcher as long as the loop has nothing else to do, which saves the loop's own two
+  // polls per wake-up. Otherwise the loop waits, for the other two.
+  uv_idle_t* idle_{nullptr};
+  uint32_t turnsSinceLoop_{0};
   // New ones each time that the descriptor is another one: a handle's descriptor is for life.
   uv_poll_t* poll_{nullptr};
   int polled_{-1};

@@ -1,6 +1,7 @@
 #include "Dispatcher.hpp"
 
 #include <poll.h>
+#include <array>
 #include <utility>
 
 namespace mph::host {
@@ -79,7 +80,8 @@ void Dispatcher::Run() {
   }
 }
 
-void Dispatcher::Begin() {
+void Dispatcher::Begin(int loopFd) {
+  loopFd_ = loopFd;
   calls_.emplace(wakeup_);
   workerPid_ = settings_.workerPid;
   try {
@@ -109,6 +111,18 @@ std::optional<int> Dispatcher::Turn() {
   }
 
   return 0;
+}
+
+bool Dispatcher::Rest(int ms) {
+  if (service_) {
+    return service_->Rest(ms);
+  }
+
+  std::array<pollfd, 2> ready{{{wakeup_.Fd(), POLLIN, 0}, {loopFd_, POLLIN, 0}}};
+
+  poll(ready.data(), ready.size(), ms);
+
+  return ready[1].revents == 0;
 }
 
 int Dispatcher::Fd() const { return service_ ? service_->Fd() : wakeup_.Fd(); }
@@ -268,7 +282,7 @@ void Dispatcher::BeginService(const WorkerAddress& address) {
   service_ = std::make_unique<WorkerService>(
       ConnectToWorker(address, {wakeup_, [this] { return IsStopping(); }}), address.pid, settings_.placement,
       [this](uint32_t router, const auto& packets) { thread_->OnRing(router, packets); },
-      WorkerService::Parts{instances_, *calls_, wakeup_, isStopping_, stats_, placementReport_});
+      WorkerService::Parts{instances_, *calls_, wakeup_, isStopping_, stats_, placementReport_, loopFd_});
   listener_.OnWorkerSocketOpened(service_->Connection().ControlFd());
   stage_ = Stage::Serving;
   listener_.OnConnected(*this);

@@ -123,12 +123,15 @@ class Dispatcher {
   // Begin(), and turns until it has ended. [instance thread]
   void Run();
 
-  // Creates the instances. [instance thread]
-  void Begin();
+  // Creates the instances. `loopFd` is readable when the thread's own loop has something to do; -1: Rest() is never called. [instance thread]
+  void Begin(int loopFd = -1);
   // A few batches at most; after a while in which packets come close together. In how many ms it wants to be called again, -1: not for a reason
   // of its own; sooner if Fd() becomes readable, which may be another one after each turn. Nothing: it has ended. [instance thread]
   std::optional<int> Turn();
   int Fd() const;
+  // After such a turn, in place of waiting for Fd(): until there is something to do, or that time has gone by. False: the loop has something.
+  // [instance thread]
+  bool Rest(int ms);
   // The thread cannot go on. Does nothing when it has ended. [instance thread]
   void Abandon(const std::string& reason);
   // Makes Fd() readable: there is something to do. [any]
@@ -196,6 +199,7 @@ class Dispatcher {
   End end_;
   bool hasEnded_{false};
   int waitMs_{-1};
+  int loopFd_{-1};
   uint32_t workerPid_{0};
   // Of the instance thread; the instances use it until they are destroyed.
   std::optional<WorkerCalls> calls_;

@@ -20,7 +20,7 @@ WorkerService::WorkerService(WorkerLinks links, uint32_t workerPid, PlacementSet
     : connection_(std::move(links), workerPid, parts.instances, parts.calls, parts.stats, std::move(onRing)),
       stats_(parts.stats),
       placement_(placement, connection_.WorkerLink(), connection_.OwnLink(), parts.placement),
-      wait_(connection_, placement_, parts.wakeup, parts.isStopping, parts.stats),
+      wait_(connection_, placement_, parts.wakeup, parts.isStopping, parts.stats, parts.loopFd),
       now_(MonotonicNs()) {}
 
 bool WorkerService::ReceiveControl() {

@@ -25,6 +25,8 @@ class WorkerService {
     const std::atomic<bool>& isStopping;
     ServingStats& stats;
     PlacementReport& placement;
+    // Ends a wait when it is readable; -1: none.
+    int loopFd;
   };
 
   // Of a turn.
@@ -59,6 +61,7 @@ class WorkerService {
   void Wait(int timeoutMs) { Rested(wait_.Wait(now_, timeoutMs)); }
   // See WorkerWait.
   bool LieDown(int timeoutMs) { return wait_.LieDown(now_, timeoutMs); }
+  bool Rest(int timeoutMs) { return wait_.Rest(timeoutMs); }
   void Rise() { Rested(wait_.Rise()); }
   int Fd() const { return wait_.Fd(); }
 

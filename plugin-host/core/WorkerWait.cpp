@@ -15,7 +15,7 @@ namespace mph::host {
 
 namespace {
 
-enum class Source : uint64_t { Control, Doorbell, Wakeup, Count };
+enum class Source : uint64_t { Control, Doorbell, Wakeup, Loop, Count };
 
 // Between two looks at the clock.
 constexpr int LooksPerClock = 16;
@@ -37,7 +37,7 @@ void Watch(int epoll, int fd, Source source, uint32_t events) {
 }  // namespace
 
 WorkerWait::WorkerWait(WorkerConnection& connection, ThreadPlacement& placement, Wakeup& wakeup, const std::atomic<bool>& isStopping,
-                       ServingStats& stats)
+                       ServingStats& stats, int loopFd)
     : connection_(connection),
       placement_(placement),
       wakeup_(wakeup),
@@ -50,6 +50,9 @@ WorkerWait::WorkerWait(WorkerConnection& connection, ThreadPlacement& placement,
   Watch(epoll_.Get(), connection_.ControlFd(), Source::Control, EPOLLIN);
   Watch(epoll_.Get(), connection_.DoorbellFd(), Source::Doorbell, EPOLLIN | EPOLLET);
   Watch(epoll_.Get(), wakeup_.Fd(), Source::Wakeup, EPOLLIN);
+  if (loopFd >= 0) {
+    Watch(epoll_.Get(), loopFd, Source::Loop, EPOLLIN);
+  }
 }
 
 bool WorkerWait::Wait(uint64_t nowNs, int timeoutMs) { return SpinIfWorthIt(nowNs, timeoutMs) ? false : Sleep(timeoutMs); }
@@ -70,10 +73,18 @@ bool WorkerWait::LieDown(uint64_t nowNs, int timeoutMs) {
   return false;
 }
 
+bool WorkerWait::Rest(int timeoutMs) {
+  events_ = TakeEvents(timeoutMs);
+
+  return !events_->hasLoop;
+}
+
 bool WorkerWait::Rise() {
   connection_.OwnLink().SetAsleep(false);
 
-  return TakeEvents(0);
+  const auto events = events_ ? *std::exchange(events_, std::nullopt) : TakeEvents(0);
+
+  return events.hasControl;
 }
 
 // True: something was published.
@@ -110,7 +121,7 @@ bool WorkerWait::Spin(uint64_t nowNs, uint64_t forNs) {
 bool WorkerWait::Sleep(int timeoutMs) {
   bool hasControl = false;
 
-  const auto block = [&] { hasControl = TakeEvents(timeoutMs); };
+  const auto block = [&] { hasControl = TakeEvents(timeoutMs).hasControl; };
 
   stats_.sleeps.Add(shm::SleepUnless(
                         connection_.OwnLink(), [&] { return connection_.HasPublications(); }, block)
@@ -120,16 +131,16 @@ bool WorkerWait::Sleep(int timeoutMs) {
   return hasControl;
 }
 
-bool WorkerWait::TakeEvents(int timeoutMs) {
+WorkerWait::Events WorkerWait::TakeEvents(int timeoutMs) {
   std::array<epoll_event, static_cast<size_t>(Source::Count)> events{};
   const int count = epoll_wait(epoll_.Get(), events.data(), events.size(), timeoutMs);
-  bool hasControl = false;
+  Events taken;
   bool mustReset = ++sleepsSinceReset_ >= SleepsPerReset;
 
   for (int i = 0; i < count; ++i) {
     switch (static_cast<Source>(events[i].data.u64)) {
       case Source::Control:
-        hasControl = true;
+        taken.hasControl = true;
         break;
       case Source::Doorbell:
         // Without anything to read it hung up.
@@ -137,6 +148,9 @@ bool WorkerWait::TakeEvents(int timeoutMs) {
         break;
       case Source::Wakeup:
         wakeup_.Reset();
+        break;
+      case Source::Loop:
+        taken.hasLoop = true;
         break;
       case Source::Count:
         break;
@@ -148,7 +162,7 @@ bool WorkerWait::TakeEvents(int timeoutMs) {
     connection_.ResetDoorbell();
   }
 
-  return hasControl;
+  return taken;
 }
 
 }  // namespace mph::host
