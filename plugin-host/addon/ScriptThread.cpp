@@ -17,6 +17,8 @@ thread_local ScriptThread* current = nullptr;
 // With packets all the time, before the loop gets its turn.
 constexpr uint32_t TurnsPerLoop = 8;
 
+constexpr uint64_t LongMs = 86'400'000;
+
 constexpr auto LostReason = "the thread's JavaScript was ended: its heap is exhausted, or it called process.exit()";
 
 double Ms(uint64_t ns) { return static_cast<double>(ns) / 1e6; }
@@ -91,6 +93,8 @@ ScriptThread::ScriptThread(Napi::Env env, std::shared_ptr<ThreadSlot> slot, cons
     uv_idle_init(loop_, idle_);
     idle_->data = this;
     ++openHandles_;
+    // While the idle handle is stopped: a loop with no handle at all says that it must not wait.
+    uv_timer_start(timer_, [](uv_timer_t*) {}, LongMs, LongMs);
   }
   napi_add_async_cleanup_hook(
       env, [](napi_async_cleanup_hook_handle hook, void* self) { static_cast<ScriptThread*>(self)->OnTeardown(hook); }, this, &teardown_);
