@@ -3,17 +3,16 @@
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 
+import { howToBuild, placesOf } from './built-files.ts';
 import { UnsupportedError } from './errors.ts';
 import { findNativeHostBin } from './native-host-bin.ts';
-import { packageRoot } from './package-root.ts';
+import { moduleExtension } from './package-root.ts';
 import type { PluginKind } from './plugin-file.ts';
 import type { RunnerSettings, ScriptSettings } from './script-options.ts';
 
 export type HostCommand = { readonly bin: string; readonly args: readonly string[] };
 
-// A checkout has no compiled one; under node_modules Node runs no TypeScript.
-const runners = ['plugin-host/runner/main.js', 'plugin-host/runner/main.ts'].map((file) => join(packageRoot, file));
-const addons = ['build/native/plugin-host/addon/mph_host.node', `bin/${process.platform}-${process.arch}/mph_host.node`].map((file) => join(packageRoot, file));
+const runnerFile = join(import.meta.dirname, `../plugin-host/runner/main.${moduleExtension}`);
 
 /** Throws UnsupportedError when there is nothing that could be run. `hostBin` is the option of that name. */
 export function hostCommandFor(kind: PluginKind, hostBin: string | undefined, settings: ScriptSettings): HostCommand {
@@ -22,10 +21,10 @@ export function hostCommandFor(kind: PluginKind, hostBin: string | undefined, se
 
 function scriptHostCommand({ execArgv, threadLimits, dev }: ScriptSettings): HostCommand {
 	const named = process.env['MPH_ADDON'];
-	const runner = find('the runner for plugins in TypeScript', runners, 'install the package anew');
+	const runner = find('the runner for plugins in TypeScript', [runnerFile], 'install the package anew');
 	const addon = named
 		? find('the addon for plugins in TypeScript', [named], 'environment variable MPH_ADDON')
-		: find(`the addon for plugins in TypeScript for ${process.platform}-${process.arch}`, addons, 'in a checkout run "npm run build:native", else name one with MPH_ADDON');
+		: find(`the addon for plugins in TypeScript for ${process.platform}-${process.arch}`, placesOf('mph_host.node'), `${howToBuild}, or name one with MPH_ADDON`);
 	const runnerSettings: RunnerSettings = { addon, threadLimits, dev };
 
 	return { bin: process.execPath, args: [...execArgv, runner, JSON.stringify(runnerSettings)] };

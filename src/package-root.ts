@@ -1,5 +1,9 @@
-// Where the package lies: the sources run from `src` in a checkout and from `dist` when published, one level below it either way.
+// Where the package lies. In a checkout the sources run as they are, from `src`; what is published runs compiled, from `dist/src`, since Node
+// runs no TypeScript under node_modules.
 
 import { join } from 'node:path';
 
-export const packageRoot = join(import.meta.dirname, '..');
+/** Of this package's modules, as they run here. */
+export const moduleExtension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
+
+export const packageRoot = join(import.meta.dirname, moduleExtension === 'ts' ? '..' : '../..');

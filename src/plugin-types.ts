@@ -1,6 +1,6 @@
 // What the compiler knows of a plugin in TypeScript from its definition: `createPlugin<typeof import('./throttle.ts').default>({ file })`.
 
-import type { PluginDefinition, PluginEvents, PluginRequests } from './plugin/define-plugin.ts';
+import type { PluginDefinition, PluginRequests, PostedEvents } from './plugin/define-plugin.ts';
 import type { PluginProtocol } from './plugin-protocol.ts';
 
 export type { PluginConfig } from './plugin/define-plugin.ts';
@@ -17,7 +17,7 @@ type RequestsOf<Definition> = Open<PluginRequests<Definition>, { readonly body: 
 export type ProtocolOf<Definition> = {
 	readonly requests: RequestsOf<Definition>;
 	readonly notifications: { readonly [Method in keyof RequestsOf<Definition>]: RequestsOf<Definition>[Method] extends { readonly body: infer Body } ? Body : never };
-	readonly messages: Open<PluginEvents<Definition>, unknown>;
+	readonly messages: Open<PostedEvents<Definition>, unknown>;
 } extends infer Protocol extends PluginProtocol
 	? Protocol
 	: never;

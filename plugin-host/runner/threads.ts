@@ -5,6 +5,7 @@ import { join } from 'node:path';
 
 import { Piscina } from 'piscina';
 
+import { moduleExtension } from '../../src/package-root.ts';
 import type { RunnerSettings } from '../../src/script-options.ts';
 import type { Addon } from './addon.ts';
 import type { ThreadTask } from './thread-task.ts';
@@ -12,7 +13,6 @@ import { isRunning, newTask } from './thread-task.ts';
 
 /** One per core's worker, and as many again that are about to end. */
 const maxThreads = 256;
-const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
 
 type LoadBalancer = NonNullable<NonNullable<ConstructorParameters<typeof Piscina>[0]>['loadBalancer']>;
 
@@ -27,7 +27,7 @@ export class Threads {
 	readonly #log: (line: string) => void;
 
 	/** `filename`: the module with the task. */
-	constructor(addon: ThreadsAddon, settings: RunnerSettings, filename = join(import.meta.dirname, `thread.${extension}`), log = printLine) {
+	constructor(addon: ThreadsAddon, settings: RunnerSettings, filename = join(import.meta.dirname, `thread.${moduleExtension}`), log = printLine) {
 		this.#addon = addon;
 		this.#settings = settings;
 		this.#log = log;

@@ -61,7 +61,7 @@ export type PluginRequests<Definition> =
 type BodyOf<Handler extends (body: never) => unknown> = [Parameters<Handler>[0]] extends [never] ? unknown : Parameters<Handler>[0];
 
 /** By name, what it posts. */
-export type PluginEvents<Definition> = Definition extends PluginDefinition<infer _Config, infer _Requests, infer Events> ? Events : never;
+export type PostedEvents<Definition> = Definition extends PluginDefinition<infer _Config, infer _Requests, infer Events> ? Events : never;
 
 const known = ['name', 'version', 'config', 'events', 'maxPending', 'errorBudget', 'tickMs', 'setup'] as const;
 

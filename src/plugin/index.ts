@@ -1,7 +1,7 @@
 // The authors' API, `mediasoup-plugin-host/plugin`.
 
 export { definePlugin, eventTypes } from './define-plugin.ts';
-export type { EventTypes, PluginConfig, PluginDefinition, PluginEvents, PluginRequests, PluginSource } from './define-plugin.ts';
+export type { EventTypes, PluginConfig, PluginDefinition, PluginRequests, PluginSource, PostedEvents } from './define-plugin.ts';
 export type {
 	AttachmentEvent,
 	ConsumerEvent,

@@ -22,7 +22,7 @@ t.test('it runs by itself, and names its commands', async (t) => {
 	const { status, stdout } = run('--help');
 
 	t.equal(status, 0);
-	t.match(stdout, /usage: mediasoup-plugin-host drill[^]*usage: mediasoup-plugin-host replay/);
+	t.match(stdout, /usage: mediasoup-plugin-host build[^]*usage: mediasoup-plugin-host drill[^]*usage: mediasoup-plugin-host replay/);
 });
 
 t.test('what makes no sense is refused with the usage, and exit code 2', async (t) => {
@@ -32,6 +32,7 @@ t.test('what makes no sense is refused with the usage, and exit code 2', async (
 		[['drill', '--kills', '3'], /Unknown option '--kills'/],
 		[['drill', '--kill', 'many'], /--kill "many" is not a whole number from 1/],
 		[['replay'], /--crash is missing/],
+		[['build', '--deps', 'none'], /--deps "none" is none of system, wrap/],
 	] as const) {
 		const { status, stderr } = run(...args);
 
@@ -43,7 +44,7 @@ t.test('what makes no sense is refused with the usage, and exit code 2', async (
 
 t.test('a capture that is not there, or is none, is said to be so', async (t) => {
 	t.match(run('replay', '--crash', '/nowhere.pcapng', '--plugin', 'x.so'), { status: 1, stderr: /replay failed[^]*\/nowhere\.pcapng/ });
-	t.match(run('replay', '--crash', bin, '--plugin', 'x.so'), { status: 1, stderr: /cli\.ts: at byte 0: this is not a pcapng file/ });
+	t.match(run('replay', '--crash', bin, '--plugin', 'x.so'), { status: 1, stderr: /cli\.sh: at byte 0: this is not a pcapng file/ });
 });
 
 t.test('a drill without options', async (t) => {

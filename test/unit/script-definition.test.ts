@@ -2,7 +2,7 @@ import t from 'tap';
 import { z } from 'zod';
 
 import { isPluginDefinition } from '../../src/plugin/define-plugin.ts';
-import type { PluginConfig, PluginEvents, PluginRequests } from '../../src/plugin/index.ts';
+import type { PluginConfig, PluginRequests, PostedEvents } from '../../src/plugin/index.ts';
 import { definePlugin, eventTypes } from '../../src/plugin/index.ts';
 import type { StandardSchema } from '../../src/plugin/index.ts';
 
@@ -40,7 +40,7 @@ t.test('a definition carries the types of its configuration, requests and events
 	const body: Requests['setLimit']['body'] = { limit: 3 };
 	const answer: Requests['setLimit']['answer'] = { was: 3 };
 	const later: Requests['flush']['answer'] = 5;
-	const event: PluginEvents<typeof typed>['speech'] = { from: 1 };
+	const event: PostedEvents<typeof typed>['speech'] = { from: 1 };
 
 	// @ts-expect-error: it is text for the app.
 	const wrongConfig: PluginConfig<typeof typed> = { limit: 5 };

@@ -111,7 +111,7 @@ t.test('without an addon that can be loaded the process says so and ends', async
 		...{ kind: 'script', pluginFile: 'plugin.ts', timeoutMs: 60_000 },
 	});
 
-	await t.rejects(broken.loadPlugin(load('/x.ts')), { code: 'MPH_ERR_HOST_DIED', message: /exited with code 1.*the addon \/nowhere\/mph_host\.node cannot be loaded by Node.*npm run build:native/ });
+	await t.rejects(broken.loadPlugin(load('/x.ts')), { code: 'MPH_ERR_HOST_DIED', message: /exited with code 1.*the addon \/nowhere\/mph_host\.node cannot be loaded by Node.*mediasoup-plugin-host build/ });
 
 	process.env['MPH_ADDON'] = '/nowhere/mph_host.node';
 	t.teardown(() => delete process.env['MPH_ADDON']);

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { recordsOf } from '../../src/crash-records.ts';
 import { type ReadCrashCapture, readCrashCapture } from '../../src/pcapng.ts';
-import { buildNative } from '../build-native.ts';
+import { replayProgram } from './replay-program.ts';
 import { UsageError, json, readOptions } from './usage.ts';
 
 export type ReplayOptions = {
@@ -54,7 +54,7 @@ export function parseReplayOptions(args: readonly string[]): ReplayOptions {
 export async function replay(args: readonly string[]): Promise<number> {
 	const options = parseReplayOptions(args);
 	const capture = await readCrashCapture(options.crash);
-	const buildDir = await buildNative({ targets: ['tools/replay/mediasoup-plugin-host-replay'] });
+	const program = await replayProgram();
 	const dir = mkdtempSync(join(tmpdir(), 'mph-replay-'));
 
 	describe(options, capture);
@@ -62,7 +62,7 @@ export async function replay(args: readonly string[]): Promise<number> {
 	let end: End;
 
 	try {
-		const command = [join(buildDir, 'tools/replay/mediasoup-plugin-host-replay'), ...writeInput(dir, options, capture)];
+		const command = [program, ...writeInput(dir, options, capture)];
 
 		end = options.gdb ? await debug(command) : await run(command, options);
 	} finally {

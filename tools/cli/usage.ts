@@ -2,7 +2,10 @@
 
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 
+import { depsModes } from '../worker-build/options.ts';
+
 export const usages = {
+	build: `usage: mediasoup-plugin-host build [--install-packages] [--deps ${depsModes.join('|')}]`,
 	drill: `usage: mediasoup-plugin-host drill [--kill N] [--minutes M] [--standby] [--onAbsent accept|drop] [--packetsPerSecond N]
          [--scenarios kill,segv,abort,stop,oom,loop,exit] [--plugin FILE [--config JSON]] [--deadlineMs MS] [--hangMs MS] [--seed N] [--browser] [--json]`,
 	replay: 'usage: mediasoup-plugin-host replay --crash FILE --plugin FILE [--config JSON] [--batch] [--gdb | --json]',

@@ -1,9 +1,12 @@
-// Where things are: the checkout, and the cache outside of it that survives a fresh clone.
+// Where things are: the checkout, or the installed package, and the cache outside of it that survives a fresh clone.
 
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-export const repoRoot = resolve(import.meta.dirname, '../..');
+/** An installed package runs its tools compiled, from `dist/tools`. */
+export const isCheckout = import.meta.filename.endsWith('.ts');
+
+export const repoRoot = resolve(import.meta.dirname, isCheckout ? '../..' : '../../..');
 
 /** `MPH_CACHE_DIR` wins, then the XDG convention. Everything in it can be deleted at any time. */
 export function cacheDir(): string {

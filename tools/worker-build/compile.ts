@@ -5,6 +5,7 @@ import { createWriteStream, existsSync, readFileSync, rmSync, writeFileSync } fr
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
+import { howToInstall } from '../lib/how-to-install.ts';
 import { cacheDir } from '../lib/paths.ts';
 import { Progress } from './progress.ts';
 
@@ -15,11 +16,11 @@ export type CompileJob = {
 	readonly buildDir: string;
 	readonly logFile: string;
 	readonly mesonOptions: readonly string[];
+	readonly targets: readonly string[];
 	readonly title: string;
 };
 
-/** Returns the path of the binary. */
-export async function compile(job: CompileJob): Promise<string> {
+export async function compile(job: CompileJob): Promise<void> {
 	const optionsFile = join(job.buildDir, 'mph-meson-options.txt');
 	const options = job.mesonOptions.join('\n');
 
@@ -30,9 +31,7 @@ export async function compile(job: CompileJob): Promise<string> {
 		writeFileSync(optionsFile, options);
 	}
 
-	await run(job, 'ninja', ['-C', job.buildDir, 'mediasoup-worker']);
-
-	return join(job.buildDir, 'mediasoup-worker');
+	await run(job, 'ninja', ['-C', job.buildDir, ...job.targets]);
 }
 
 async function run(job: CompileJob, command: string, args: readonly string[]): Promise<void> {
@@ -73,7 +72,7 @@ async function run(job: CompileJob, command: string, args: readonly string[]): P
 
 	const outcome = await new Promise<string | undefined>((resolve, reject) => {
 		child.once('error', (error) => {
-			reject(new Error(`cannot run ${command}; "npm run setup" installs it`, { cause: error }));
+			reject(new Error(`cannot run ${command}; ${howToInstall} installs it`, { cause: error }));
 		});
 		child.once('close', (code, signal) => resolve(code === 0 ? undefined : signal ? `was ended by ${signal}` : `failed with code ${code}`));
 	}).finally(() => {

@@ -6,12 +6,9 @@ import { join } from 'node:path';
 
 import { listFiles, writeIfChanged } from '../lib/files.ts';
 import { flatcCppOptions } from '../lib/flatc.ts';
-import { repoRoot } from '../lib/paths.ts';
 import { type AppliedHooks, applyHooks } from './hooks.ts';
 import type { WorkerInputs } from './inputs.ts';
 import { macrosOf } from './options.ts';
-
-const upstreamWorker = join(repoRoot, 'node_modules/mediasoup/worker');
 
 /** What of ours goes into upstream's tree, and where to. */
 const placements: readonly (readonly [from: string, to: string])[] = [
@@ -24,6 +21,7 @@ const placements: readonly (readonly [from: string, to: string])[] = [
 
 /** Makes `dir` exactly the tree to build, build results aside, which are elsewhere. */
 export function syncTree(dir: string, inputs: WorkerInputs): AppliedHooks {
+	const upstreamWorker = join(inputs.mediasoup.dir, 'worker');
 	const hooked = applyHooks(inputs.hooks, (file) => readIfThere(join(upstreamWorker, file)));
 	const wanted = new Map<string, string | Uint8Array>();
 
@@ -38,7 +36,7 @@ export function syncTree(dir: string, inputs: WorkerInputs): AppliedHooks {
 		}
 	}
 	if (inputs.options.variant !== 'stock') {
-		for (const [file, text] of mesonLists(wanted.keys())) {
+		for (const [file, text] of mesonLists(wanted.keys(), inputs.mediasoup.version)) {
 			wanted.set(file, text);
 		}
 		wanted.set('mph/generated/PluginHost/Macros.hpp', macrosHeader(macrosOf(inputs.options)));
@@ -63,7 +61,7 @@ export function syncTree(dir: string, inputs: WorkerInputs): AppliedHooks {
 }
 
 /** The lists that `worker-patch/*.build` read: meson itself cannot look for files. */
-function mesonLists(paths: Iterable<string>): [file: string, text: string][] {
+function mesonLists(paths: Iterable<string>, upstreamVersion: string): [file: string, text: string][] {
 	const ours = [...paths].filter((path) => path.startsWith('mph/')).map((path) => path.slice('mph/'.length));
 	const sources = ours.filter((path) => /^(overlay|shm)\/src\/.*\.cpp$/.test(path));
 	const schemas = ours.filter((path) => path.startsWith('shm/fbs/') && path.endsWith('.fbs'));
@@ -72,7 +70,8 @@ function mesonLists(paths: Iterable<string>): [file: string, text: string][] {
 		['mph/sources.txt', sources.join('\n')],
 		['mph/schemas.txt', schemas.map((path) => path.slice('shm/fbs/'.length)).join('\n')],
 		['mph/flatc-options.txt', flatcCppOptions.join('\n')],
-		['mph/mediasoup-version.txt', upstreamVersion()],
+		// The worker tells it to the library, which refuses to mix versions: the environment's MEDIASOUP_VERSION is the library's own.
+		['mph/mediasoup-version.txt', upstreamVersion],
 	];
 }
 
@@ -81,13 +80,6 @@ function macrosHeader(macros: readonly string[]): string {
 	const lines = macros.map((macro) => `#define ${macro.replace('=', ' ')}\n`);
 
 	return ['#pragma once\n', ...lines].join('');
-}
-
-/** The worker tells it to the library, which refuses to mix versions: the environment's MEDIASOUP_VERSION is the library's own. */
-function upstreamVersion(): string {
-	const manifest = JSON.parse(readFileSync(join(repoRoot, 'node_modules/mediasoup/package.json'), 'utf8')) as { version: string };
-
-	return manifest.version;
 }
 
 function readIfThere(file: string): string | undefined {
