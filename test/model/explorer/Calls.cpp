@@ -77,6 +77,10 @@ size_t Explorer::AddBell(const char* name, Bell kind) {
 }
 
 void Explorer::Ring(size_t bell) {
+  if (current_ < 0) {
+    bells_[bell].isRung = true;
+    return;
+  }
   Pool::Pause pause;
   Perform({.kind = Kind::Ring, .bells = 1u << bell});
 }
@@ -85,6 +89,13 @@ uint32_t Explorer::Wait(uint32_t bells) {
   Pool::Pause pause;
   return static_cast<uint32_t>(Perform({.kind = Kind::Wait, .bells = bells}));
 }
+
+uint32_t Explorer::Poll(uint32_t bells) {
+  Pool::Pause pause;
+  return static_cast<uint32_t>(Perform({.kind = Kind::Poll, .bells = bells}));
+}
+
+void Explorer::MayDie(size_t bell) { threads_[static_cast<size_t>(current_)]->deathBell = static_cast<int>(bell); }
 
 void Explorer::Reset(size_t bell) {
   Pool::Pause pause;
@@ -118,7 +129,7 @@ void Explorer::Fail(const std::string& what) {
 void Explorer::Trace(const std::string& line) { outcome_.steps.push_back(line); }
 
 std::string Explorer::Describe(size_t thread, const Step& step, uint64_t result) const {
-  static constexpr std::array<const char*, 7> kinds{"load", "store", "fence", "ring", "wait for", "reset", "wait for news in"};
+  static constexpr std::array<const char*, 8> kinds{"load", "store", "fence", "ring", "wait for", "reset", "wait for news in", "look for"};
   static constexpr std::array<const char*, 6> orders{"relaxed", "consume", "acquire", "release", "acq_rel", "seq_cst"};
   std::ostringstream text;
 

@@ -64,6 +64,8 @@ void Explorer::Execute(const MakeWorld& make) {
   for (size_t i = 0; i < threadCount_; ++i) {
     threads_[i]->fiber.Begin([world = world.get(), i] { world->Run(i); });
     threads_[i]->hasEnded = false;
+    threads_[i]->deathBell = -1;
+    threads_[i]->isDead = false;
     threads_[i]->lastStore = -1;
     threads_[i]->cause = {};
   }
@@ -107,7 +109,7 @@ void Explorer::RunToNextStep(size_t thread) {
   self.fiber.Resume();
   Pool::Leave();
   current_ = -1;
-  self.hasEnded = self.fiber.HasEnded();
+  self.hasEnded = self.fiber.HasEnded() || self.isDead;
   if (!self.hasEnded && failure_.empty()) {
     NoteConflicts(thread);
   }
@@ -116,9 +118,22 @@ void Explorer::RunToNextStep(size_t thread) {
 uint64_t Explorer::Perform(const Step& step) {
   auto& self = *threads_[static_cast<size_t>(current_)];
 
+  if (self.deathBell >= 0 && Choose(2) == 1) {
+    Stand({.kind = Kind::Ring, .bells = 1u << self.deathBell});
+    self.isDead = true;
+    // Nobody resumes it.
+    self.fiber.HandOver();
+  }
+  Stand(step);
+  return self.result;
+}
+
+// Until the explorer has done it.
+void Explorer::Stand(const Step& step) {
+  auto& self = *threads_[static_cast<size_t>(current_)];
+
   self.next = step;
   self.fiber.HandOver();
-  return self.result;
 }
 
 bool Explorer::IsEnabled(size_t thread) const {
@@ -270,9 +285,10 @@ void Explorer::DoBell(size_t thread, const Step& step) {
         }
         break;
       case Kind::Wait:
+      case Kind::Poll:
         if (bell.isRung) {
           self.result |= uint64_t{1} << i;
-          bell.isRung = bell.kind != Bell::Edge;
+          bell.isRung = bell.kind == Bell::Level;
           if (bell.kind == Bell::Message) {
             memory_.Acquire(thread, bell.view);
           }

@@ -43,7 +43,7 @@ enum class Bell : uint8_t {
   Level,
   // Rung until somebody who waited was told; likewise.
   Edge,
-  // Level, of a message: who sees it sees what was done before it was sent.
+  // Edge, of a message: who is told sees what was done before it was sent.
   Message,
 };
 
@@ -91,9 +91,13 @@ class Explorer {
   void Ring(size_t bell);
   // Bit i: bell i. Returns those of them that are rung.
   uint32_t Wait(uint32_t bells);
+  // The same, without waiting.
+  uint32_t Poll(uint32_t bells);
   void Reset(size_t bell);
   // Until something was stored behind what this thread has read last; it will not read that again.
   void AwaitNewer(const volatile void* address);
+  // The thread that calls may end in front of any of its steps from here on; the bell tells.
+  void MayDie(size_t bell);
   // A number below `count`, each in its turn.
   size_t Choose(size_t count);
   // Ends the execution.
@@ -101,7 +105,7 @@ class Explorer {
   Memory& GetMemory() { return memory_; }
 
  private:
-  enum class Kind : uint8_t { Load, Store, Fence, Ring, Wait, Reset, AwaitNewer };
+  enum class Kind : uint8_t { Load, Store, Fence, Ring, Wait, Reset, AwaitNewer, Poll };
 
   struct Step {
     Kind kind{Kind::Fence};
@@ -139,6 +143,9 @@ class Explorer {
     Step next;
     uint64_t result{0};
     bool hasEnded{false};
+    // -1: does not die.
+    int deathBell{-1};
+    bool isDead{false};
     int lastStore{-1};
     Clock cause{};
   };
@@ -168,6 +175,7 @@ class Explorer {
   bool Backtrack();
   bool IsLeftOut(size_t thread) const;
   void Finish(World& world);
+  void Stand(const Step& step);
   std::string Describe(size_t thread, const Step& step, uint64_t result) const;
   void Trace(const std::string& line);
 

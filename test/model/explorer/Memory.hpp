@@ -59,6 +59,8 @@ class Memory {
   // Zeroed memory of which some words are atomic, as `names` says.
   uint8_t* Allocate(size_t size, Names names);
   static bool Contains(const volatile void* address);
+  static int OffsetOf(const volatile void* address);
+  static uint8_t* AtOffset(int offset);
 
   // -1: bytes that are not atomic.
   int FindLocation(const volatile void* address);
@@ -80,6 +82,9 @@ class Memory {
   // Edges that the kernel makes: a message that is sent and received.
   View Release(size_t thread);
   void Acquire(size_t thread, const View& view);
+
+  // What this thread reads from now on, and has read, is of no consequence: it may be anything.
+  void Distrust(size_t thread) { distrusted_ |= 1u << thread; }
 
   // Empty, or what the access races with.
   std::string ReadPlain(size_t thread, const volatile void* address, size_t size);
@@ -119,6 +124,7 @@ class Memory {
   std::array<uint16_t, MaxLocations> fenced_{};
   std::array<Word, ArenaSize / sizeof(uint64_t)> words_{};
   std::vector<uint32_t> touched_;
+  uint32_t distrusted_{0};
 };
 
 }  // namespace mph::model

@@ -39,13 +39,17 @@ class RingWorld : public World {
 
   void Produce() {
     RingProducer producer(Ring(), shape_.ringSize, ProducerCursor());
+    uint64_t published = 0;
 
     for (size_t i = 0; i < shape_.lengths.size(); ++i) {
       uint8_t* record = nullptr;
 
       while (producer.TryClaim(shape_.lengths[i], record) == RingProducer::TryClaimResult::Full) {
         // What is committed must not wait for room.
-        producer.Publish();
+        if (producer.Position() != published) {
+          producer.Publish();
+          published = producer.Position();
+        }
         const auto consumed = RingProducer::ReadConsumerCursor(ConsumerCursor());
 
         if (consumed == producer.Consumed()) {
@@ -64,6 +68,7 @@ class RingWorld : public World {
       producer.Commit();
       if (i % shape_.batch == shape_.batch - 1 || i + 1 == shape_.lengths.size()) {
         producer.Publish();
+        published = producer.Position();
       }
     }
   }
@@ -81,12 +86,16 @@ class RingWorld : public World {
   void Consume() {
     RingConsumer consumer(Ring(), shape_.ringSize, ProducerCursor());
     RingConsumer::RecordView view;
+    uint64_t released = 0;
 
     while (seen_ < shape_.lengths.size()) {
       const auto result = consumer.Peek(view);
 
       if (result == RingConsumer::PeekResult::Empty) {
-        consumer.Release(ConsumerCursor());
+        if (consumer.Position() != released) {
+          consumer.Release(ConsumerCursor());
+          released = consumer.Position();
+        }
         Model().AwaitNewer(ProducerCursor());
         continue;
       }
@@ -98,6 +107,7 @@ class RingWorld : public World {
       Read(view);
       if (++seen_ % shape_.batch == 0) {
         consumer.Release(ConsumerCursor());
+        released = consumer.Position();
       }
     }
   }

@@ -10,6 +10,9 @@ constexpr Configuration configurations[] = {
     {"waking", "three records in three turns to a host that sleeps in between", &MakeWaking},
     {"both-asleep", "two packets in two turns and their verdicts, between a worker and a host that both sleep in between", &MakeBothAsleep},
     {"recent-rings", "a reader 62 publications behind while three more overwrite the oldest of the list", &MakeRecentRings},
+    {"death", "three packets, one observed; the host dies in front of any of its steps and the standby reads on", &MakeDeath},
+    {"hang", "the same, with a host that is cut off at any time and goes on reading and answering", &MakeHang},
+    {"stop", "the same, with a host that stops as it is told and answers too late", &MakeStop},
 };
 
 const Control controls[] = {
@@ -30,6 +33,9 @@ const Control controls[] = {
     {"reset-after-arming", "a bell that is reset before its owner looks, and not as it lies down", "both-asleep", {}, Fault::ResetAfterArming},
     {"W4", "release as an entry of the list is overwritten", "recent-rings", {"RecentRing", "", ""}},
     {"R4", "acquire as an entry of the list is read", "recent-rings", {"", "RecentRing", ""}},
+    {"cursor-before-verdicts", "verdicts that are published before their packets are given back", "death", {}, Fault::CursorBeforeVerdicts},
+    {"keep-tickets", "a ticket that ends with its verdict", "death", {}, Fault::KeepTickets},
+    {"ignore-epoch", "the question whether a host serves before its verdicts are taken", "stop", {}, Fault::IgnoreEpoch},
 };
 
 }  // namespace

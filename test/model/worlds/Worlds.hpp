@@ -16,7 +16,6 @@ enum class Fault : uint8_t {
   NoSecondLook,
   ResetAfterArming,
   RingEachTime,
-  NoLookBehindEntries,
   CursorBeforeVerdicts,
   IgnoreEpoch,
   KeepTickets,
@@ -42,6 +41,9 @@ std::unique_ptr<World> MakeSmallRing(Fault fault);
 std::unique_ptr<World> MakeWaking(Fault fault);
 std::unique_ptr<World> MakeBothAsleep(Fault fault);
 std::unique_ptr<World> MakeRecentRings(Fault fault);
+std::unique_ptr<World> MakeDeath(Fault fault);
+std::unique_ptr<World> MakeHang(Fault fault);
+std::unique_ptr<World> MakeStop(Fault fault);
 
 std::span<const Configuration> Configurations();
 std::span<const Control> Controls();
