@@ -1,15 +1,17 @@
 // Explores the configurations, or one with a control; prints one line of JSON for each. test/model/main.ts reads them.
 //
-//   model                            all configurations as they are
+//   model                            all configurations as they are, but for the long ones; `--long true`: those
 //   model --configuration NAME       this one
 //   model --control NAME             the control's configuration without what the control takes away; `all`: each in turn
 //   model --max-states N             gives up there
+//   model --litmus all               the explorer's own tests; the outcomes of each, with and without its reductions
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 
+#include "worlds/Litmus.hpp"
 #include "worlds/Worlds.hpp"
 
 namespace {
@@ -50,6 +52,17 @@ void Explore(const Configuration& configuration, const Control* control, uint64_
   std::fflush(stdout);
 }
 
+void PrintLitmus(bool isReduced) {
+  for (const auto& [name, outcomes, executions] : RunLitmus(isReduced)) {
+    std::string text;
+
+    for (const auto& outcome : outcomes) {
+      text += (text.empty() ? "" : ",") + Quote(outcome);
+    }
+    std::printf("{\"%s%s\":[%s]}\n", name.c_str(), isReduced ? "" : " unreduced", text.c_str());
+  }
+}
+
 const Configuration& Find(const char* name) {
   for (const auto& configuration : Configurations()) {
     if (std::strcmp(configuration.name, name) == 0) {
@@ -66,6 +79,7 @@ int main(int argc, char** argv) {
   const char* only = nullptr;
   const char* control = nullptr;
   uint64_t maxStates = 0;
+  bool isLong = false;
 
   for (int i = 1; i + 1 < argc; i += 2) {
     if (std::strcmp(argv[i], "--configuration") == 0) {
@@ -74,8 +88,14 @@ int main(int argc, char** argv) {
       control = argv[i + 1];
     } else if (std::strcmp(argv[i], "--max-states") == 0) {
       maxStates = std::strtoull(argv[i + 1], nullptr, 10);
+    } else if (std::strcmp(argv[i], "--litmus") == 0) {
+      PrintLitmus(true);
+      PrintLitmus(false);
+      return 0;
+    } else if (std::strcmp(argv[i], "--long") == 0) {
+      isLong = std::strcmp(argv[i + 1], "true") == 0;
     } else {
-      std::fprintf(stderr, "usage: model [--configuration NAME] [--control NAME|all] [--max-states N]\n");
+      std::fprintf(stderr, "usage: model [--long true] [--configuration NAME] [--control NAME|all] [--max-states N] [--litmus all]\n");
       return 2;
     }
   }
@@ -83,7 +103,7 @@ int main(int argc, char** argv) {
     bool isKnown = false;
 
     for (const auto& one : Controls()) {
-      if (std::strcmp(control, "all") == 0 || std::strcmp(control, one.name) == 0) {
+      if ((std::strcmp(control, "all") == 0 && !one.isOwnBuild) || std::strcmp(control, one.name) == 0) {
         Explore(Find(one.configuration), &one, maxStates);
         isKnown = true;
       }
@@ -95,7 +115,7 @@ int main(int argc, char** argv) {
     return 0;
   }
   for (const auto& configuration : Configurations()) {
-    if (!only || std::strcmp(only, configuration.name) == 0) {
+    if (only ? std::strcmp(only, configuration.name) == 0 : configuration.isLong == isLong) {
       Explore(configuration, nullptr, maxStates);
     }
   }

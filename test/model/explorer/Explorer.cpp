@@ -187,11 +187,11 @@ bool Explorer::ChooseThread(size_t& thread) {
     node.enabled = enabled;
     node.awake = awake;
     node.chosen = static_cast<uint32_t>(std::countr_zero(awake));
-    node.toTry = static_cast<uint8_t>(1u << node.chosen);
+    node.toTry = isReduced_ ? static_cast<uint8_t>(1u << node.chosen) : awake;
   }
   // What was tried here before need not be tried behind this one.
   for (size_t i = 0; i < threadCount_; ++i) {
-    if ((node.tried >> i & 1) != 0) {
+    if (isReduced_ && (node.tried >> i & 1) != 0) {
       const auto& next = threads_[i]->next;
       sleep_[i] = next.kind == Kind::Load ? static_cast<uint16_t>(memory_.NewestOf(next.location) + 1) : Asleep;
     }

@@ -78,6 +78,9 @@ class Explorer {
   // Up to the first failure. `maxStates` 0: no limit.
   Outcome Explore(const MakeWorld& make, const Weakness& weakness, uint64_t maxStates);
 
+  // Without: every order, whatever comes of it. For the explorer's own tests.
+  void SetReduced(bool isReduced) { isReduced_ = isReduced; }
+
   // All of the following: [in a fiber], or while a world is made, when bells and choices are not there yet.
 
   uint64_t Load(const volatile void* address, uint64_t plainValue, std::memory_order order);
@@ -197,6 +200,7 @@ class Explorer {
   std::string failure_;
   bool isCut_{false};
   bool isTracing_{false};
+  bool isReduced_{true};
   Outcome outcome_;
 };
 

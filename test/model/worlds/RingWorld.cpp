@@ -133,6 +133,8 @@ class RingWorld : public World {
 // 24 + 24 + (16 of padding) 24 + 32: the third one waits for the first two, the fourth for the third.
 std::unique_ptr<World> MakeRing(Fault fault) { return std::make_unique<RingWorld>(Shape{64, {24, 24, 24, 32}, 1}, fault); }
 
+std::unique_ptr<World> MakeLongRing(Fault fault) { return std::make_unique<RingWorld>(Shape{64, {24, 24, 24, 32, 24, 16}, 1}, fault); }
+
 std::unique_ptr<World> MakeSmallRing(Fault fault) { return std::make_unique<RingWorld>(Shape{64, {16, 16, 24, 16, 32, 8}, 2}, fault); }
 
 }  // namespace mph::model

@@ -31,7 +31,7 @@ constexpr uint32_t VerdictRingSize = 128;
 // Two fit, the third one wraps, with padding in front of it.
 constexpr uint32_t RecordLength = 232;
 constexpr size_t NumberOffset = sizeof(Layout::PacketRecord);
-constexpr size_t Packets = 3;
+constexpr size_t MaxPackets = 3;
 // It is copied, and nobody waits for it.
 constexpr size_t Observed = 1;
 
@@ -44,22 +44,28 @@ struct HostSide {
   // Something to read; something to be read.
   size_t work;
   size_t news;
-  std::array<bool, Packets> seen{};
-  std::array<bool, Packets> answered{};
+  std::array<bool, MaxPackets> seen{};
+  std::array<bool, MaxPackets> answered{};
   // The cursor went past it.
-  std::array<bool, Packets> released{};
+  std::array<bool, MaxPackets> released{};
 };
 
 class TakeOverWorld : public World {
  public:
-  TakeOverWorld(Ending ending, Fault fault)
-      : ending_(ending), fault_(fault), place_(PacketRingSize, VerdictRingSize, fault == Fault::IgnoreEpoch) {
+  TakeOverWorld(Ending ending, size_t packets, Fault fault)
+      : ending_(ending), packets_(packets), fault_(fault), place_(PacketRingSize, VerdictRingSize, fault == Fault::IgnoreEpoch) {
     gone_ = Model().AddBell("the end of the first host", Bell::Message);
     stopped_ = Model().AddBell("RingStopped", Bell::Message);
     chain_.onVerdict = [this](Held& held, const Mph::Layout::VerdictRecord& record) { return Apply(held, record); };
     chain_.onRepublish = [this](Held& held) {
       if (Publish(held.number, held.ticket, static_cast<uint8_t>(Layout::RecordFlag::Redelivered))) {
         held.recordEnd = place_.GetPosition();
+      } else {
+        // As in the worker: a ring that is full leaves it to its deadline. Of a host that died nothing was pending.
+        Check(ending_ != Ending::Death, "packet " + std::to_string(held.number) + " was given back without an answer");
+        expired_[held.number] = true;
+        ++resolved_;
+        place_.GetTickets().Release(held.ticket);
       }
     };
 
@@ -85,10 +91,10 @@ class TakeOverWorld : public World {
   void Run(size_t thread) override { thread == Worker ? RunWorker() : RunHost(hosts_[thread - First], thread); }
 
   std::string AtRest() override {
-    for (size_t i = 0; i < Packets; ++i) {
+    for (size_t i = 0; i < packets_; ++i) {
       const auto name = "packet " + std::to_string(i);
 
-      if (i == Observed ? !hosts_[0].seen[i] && !hosts_[1].seen[i] : applied_[i] != 1) {
+      if (i == Observed ? !hosts_[0].seen[i] && !hosts_[1].seen[i] : applied_[i] + (expired_[i] ? 1 : 0) != 1) {
         return i == Observed ? name + " is lost: no host has seen it" : name + " had " + std::to_string(applied_[i]) + " verdicts";
       }
     }
@@ -100,17 +106,17 @@ class TakeOverWorld : public World {
 
   void RunWorker() {
     const uint32_t all = 1u << gone_ | 1u << stopped_ | 1u << hosts_[0].news | 1u << hosts_[1].news;
-    const size_t stopBefore = ending_ == Ending::Stop ? Model().Choose(Packets + 1) : Packets + 1;
+    const size_t stopBefore = ending_ == Ending::Stop ? Model().Choose(packets_ + 1) : packets_ + 1;
     bool mayHang = ending_ == Ending::Hang;
     size_t published = 0;
     bool isFull = false;
 
-    while (resolved_ < Packets - 1 || published < Packets) {
+    while (resolved_ < packets_ - 1 || published < packets_ || (isStopping_ && !isTakenOver_)) {
       if (published == stopBefore && !isStopping_) {
         isStopping_ = true;
         place_.GetSuccession().Stop();
       }
-      const uint32_t rung = published < Packets && !isFull ? Model().Poll(all) : Model().Wait(all);
+      const uint32_t rung = published < packets_ && !isFull ? Model().Poll(all) : Model().Wait(all);
 
       for (auto& host : hosts_) {
         if ((rung >> host.news & 1) != 0) {
@@ -129,7 +135,7 @@ class TakeOverWorld : public World {
         place_.GetSuccession().OnStopped(&hosts_[0].link);
         Start();
       }
-      if (published < Packets) {
+      if (published < packets_) {
         isFull = !PublishNext(published);
         published += isFull ? 0 : 1;
       }
@@ -138,7 +144,7 @@ class TakeOverWorld : public World {
 
   void OnGone(bool hung) {
     place_.GetSuccession().OnLinkGone(&hosts_[0].link, hung);
-    for (size_t i = 0; i < Packets && !hung; ++i) {
+    for (size_t i = 0; i < packets_ && !hung; ++i) {
       Check(!hosts_[0].answered[i] || applied_[i] == 1, "the verdict on packet " + std::to_string(i) + " died with its host, which had published it");
     }
     Start();
@@ -243,7 +249,7 @@ class TakeOverWorld : public World {
     std::memcpy(&number, view.data + NumberOffset, sizeof number);
     if (thread == First && isTakenOver_ && ending_ == Ending::Hang) {
       // Whatever it reads now may be overwritten.
-      number = std::min(number, Packets - 1);
+      number = std::min(number, packets_ - 1);
     } else {
       See(host, thread, view, number);
     }
@@ -271,36 +277,40 @@ class TakeOverWorld : public World {
   void See(HostSide& host, size_t thread, const RingConsumer::RecordView& view, size_t number) {
     const auto name = "packet " + std::to_string(number);
 
-    Check(number < Packets, "a record has bytes that nobody wrote");
+    Check(number < packets_, "a record has bytes that nobody wrote");
     Check(!host.seen[number], name + " was shown to one host twice");
     host.seen[number] = true;
     if (thread == First || !seenBefore_[number]) {
       return;
     }
     Check((view.header.flags() & static_cast<uint8_t>(Layout::RecordFlag::Redelivered)) != 0, name + " was shown to both hosts, and is not marked as redelivered");
-    Check(!releasedBefore_[number] || number != Observed, name + " was given back, and shown again");
+    Check(ending_ != Ending::Death || !releasedBefore_[number], name + " was given back, and shown again");
   }
 
   const Ending ending_;
+  const size_t packets_;
   const Fault fault_;
   size_t gone_{0};
   size_t stopped_{0};
   std::array<HostSide, 2> hosts_;
   PluginPlace place_;
   PluginHost::Chain chain_;
-  std::array<Held, Packets> helds_;
-  std::array<size_t, Packets> applied_{};
+  std::array<Held, MaxPackets> helds_;
+  std::array<size_t, MaxPackets> applied_{};
+  std::array<bool, MaxPackets> expired_{};
   size_t resolved_{0};
   bool isStopping_{false};
   bool isTakenOver_{false};
-  std::array<bool, Packets> seenBefore_{};
-  std::array<bool, Packets> releasedBefore_{};
+  std::array<bool, MaxPackets> seenBefore_{};
+  std::array<bool, MaxPackets> releasedBefore_{};
 };
 
 }  // namespace
 
-std::unique_ptr<World> MakeDeath(Fault fault) { return std::make_unique<TakeOverWorld>(Ending::Death, fault); }
-std::unique_ptr<World> MakeHang(Fault fault) { return std::make_unique<TakeOverWorld>(Ending::Hang, fault); }
-std::unique_ptr<World> MakeStop(Fault fault) { return std::make_unique<TakeOverWorld>(Ending::Stop, fault); }
+std::unique_ptr<World> MakeDeath(Fault fault) { return std::make_unique<TakeOverWorld>(Ending::Death, 3, fault); }
+std::unique_ptr<World> MakeHang(Fault fault) { return std::make_unique<TakeOverWorld>(Ending::Hang, 2, fault); }
+std::unique_ptr<World> MakeLongHang(Fault fault) { return std::make_unique<TakeOverWorld>(Ending::Hang, 3, fault); }
+std::unique_ptr<World> MakeStop(Fault fault) { return std::make_unique<TakeOverWorld>(Ending::Stop, 2, fault); }
+std::unique_ptr<World> MakeLongStop(Fault fault) { return std::make_unique<TakeOverWorld>(Ending::Stop, 3, fault); }
 
 }  // namespace mph::model

@@ -11,8 +11,12 @@ constexpr Configuration configurations[] = {
     {"both-asleep", "two packets in two turns and their verdicts, between a worker and a host that both sleep in between", &MakeBothAsleep},
     {"recent-rings", "a reader 62 publications behind while three more overwrite the oldest of the list", &MakeRecentRings},
     {"death", "three packets, one observed; the host dies in front of any of its steps and the standby reads on", &MakeDeath},
-    {"hang", "the same, with a host that is cut off at any time and goes on reading and answering", &MakeHang},
-    {"stop", "the same, with a host that stops as it is told and answers too late", &MakeStop},
+    {"hang", "two packets; the host is cut off at any time and goes on reading and answering", &MakeHang},
+    {"stop", "two packets; the host stops as it is told at any time, and answers one too late", &MakeStop},
+    {"ring-long", "as ring, with six records", &MakeLongRing, true},
+    {"waking-long", "as waking, with five records", &MakeLongWaking, true},
+    {"hang-long", "as hang, with three packets", &MakeLongHang, true},
+    {"stop-long", "as stop, with three packets", &MakeLongStop, true},
 };
 
 const Control controls[] = {
@@ -36,6 +40,9 @@ const Control controls[] = {
     {"cursor-before-verdicts", "verdicts that are published before their packets are given back", "death", {}, Fault::CursorBeforeVerdicts},
     {"keep-tickets", "a ticket that ends with its verdict", "death", {}, Fault::KeepTickets},
     {"ignore-epoch", "the question whether a host serves before its verdicts are taken", "stop", {}, Fault::IgnoreEpoch},
+    {"skip-redelivered", "the mark on records that an earlier host may have seen", "death", {}, Fault::None, true},
+    {"skip-last-verdicts", "a last look at the verdicts of a host that is gone", "death", {}, Fault::None, true},
+    {"skip-republish", "publishing again what the host before gave back without an answer", "stop", {}, Fault::None, true},
 };
 
 }  // namespace

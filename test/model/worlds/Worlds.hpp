@@ -25,6 +25,8 @@ struct Configuration {
   const char* name;
   const char* what;
   std::unique_ptr<World> (*make)(Fault fault);
+  // Takes minutes.
+  bool isLong{false};
 };
 
 struct Control {
@@ -34,6 +36,8 @@ struct Control {
   const char* configuration;
   Weakness weakness;
   Fault fault{Fault::None};
+  // Needs a build of its own, model-NAME: the safeguard is one of the worker's.
+  bool isOwnBuild{false};
 };
 
 std::unique_ptr<World> MakeRing(Fault fault);
@@ -43,7 +47,11 @@ std::unique_ptr<World> MakeBothAsleep(Fault fault);
 std::unique_ptr<World> MakeRecentRings(Fault fault);
 std::unique_ptr<World> MakeDeath(Fault fault);
 std::unique_ptr<World> MakeHang(Fault fault);
+std::unique_ptr<World> MakeLongHang(Fault fault);
 std::unique_ptr<World> MakeStop(Fault fault);
+std::unique_ptr<World> MakeLongStop(Fault fault);
+std::unique_ptr<World> MakeLongRing(Fault fault);
+std::unique_ptr<World> MakeLongWaking(Fault fault);
 
 std::span<const Configuration> Configurations();
 std::span<const Control> Controls();
