@@ -47,8 +47,8 @@ void Explore(const Configuration& configuration, const Control* control, uint64_
       Quote(configuration.name).c_str(), Quote(configuration.what).c_str(), control ? Quote(control->name).c_str() : "null",
       control ? Quote(control->lacks).c_str() : "null", static_cast<unsigned long long>(outcome.states),
       static_cast<unsigned long long>(outcome.executions), static_cast<unsigned long long>(outcome.cut), outcome.longest, took.count(),
-      outcome.isIncomplete || !outcome.failure.empty() ? "false" : "true", outcome.failure.empty() ? "null" : Quote(outcome.failure).c_str(),
-      steps.c_str());
+      outcome.isIncomplete || !outcome.failure.empty() ? "false" : "true",
+      outcome.failure.empty() ? "null" : Quote(outcome.failure).c_str(), steps.c_str());
   std::fflush(stdout);
 }
 

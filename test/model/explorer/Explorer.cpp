@@ -327,7 +327,8 @@ bool Explorer::WakesUp(const Step& done, const Step& sleeping) {
   if (sleeping.kind == Kind::Fence) {
     return done.kind == Kind::Fence;
   }
-  return (done.bells & sleeping.bells) != 0 || (done.kind == Kind::Store && sleeping.kind == Kind::Store && done.location == sleeping.location);
+  return (done.bells & sleeping.bells) != 0 ||
+         (done.kind == Kind::Store && sleeping.kind == Kind::Store && done.location == sleeping.location);
 }
 
 // The thread stands before a new step: with what was done before does it conflict, and was not bound to come after it?

@@ -1,12 +1,13 @@
 // Runs a world, over and over, in every order of its threads' steps that can make a difference, with every value that a load may return.
 //
-// A step is an operation on what threads share: an atomic load or store, a fence, a bell. Each thread stands before its next one; the explorer
-// says whose is done. What a thread does in between touches nothing that others see, or it is a race (Memory.hpp).
+// A step is an operation on what threads share: an atomic load or store, a fence, a bell. Each thread stands before its next one; the
+// explorer says whose is done. What a thread does in between touches nothing that others see, or it is a race (Memory.hpp).
 //
 // Search is depth first and keeps nothing but the path (stateless). Two reductions leave out orders that end in a state that another order
 // reaches: steps are put in another order only where they were seen to conflict (dynamic partial-order reduction, Flanagan and Godefroid),
-// and what was tried before a sibling is not tried again behind it until something happened that matters to it (sleep sets, Godefroid). A load
-// and a later store conflict, since the load could read it; a store and a later load do not, since the load may return what was there before.
+// and what was tried before a sibling is not tried again behind it until something happened that matters to it (sleep sets, Godefroid). A
+// load and a later store conflict, since the load could read it; a store and a later load do not, since the load may return what was there
+// before.
 #pragma once
 
 #include <array>

@@ -16,11 +16,16 @@ alignas(4096) std::array<uint8_t, ArenaSize> arena;
 constexpr int16_t Unknown = 0;
 constexpr int16_t Plain = -1;
 
-size_t Offset(const volatile void* address) { return static_cast<size_t>(reinterpret_cast<uintptr_t>(address) - reinterpret_cast<uintptr_t>(arena.data())); }
+size_t Offset(const volatile void* address) {
+  return static_cast<size_t>(reinterpret_cast<uintptr_t>(address) - reinterpret_cast<uintptr_t>(arena.data()));
+}
 
-bool IsRelease(std::memory_order order) { return order == std::memory_order_release || order == std::memory_order_acq_rel || order == std::memory_order_seq_cst; }
+bool IsRelease(std::memory_order order) {
+  return order == std::memory_order_release || order == std::memory_order_acq_rel || order == std::memory_order_seq_cst;
+}
 bool IsAcquire(std::memory_order order) {
-  return order == std::memory_order_acquire || order == std::memory_order_consume || order == std::memory_order_acq_rel || order == std::memory_order_seq_cst;
+  return order == std::memory_order_acquire || order == std::memory_order_consume || order == std::memory_order_acq_rel ||
+         order == std::memory_order_seq_cst;
 }
 
 bool EndsWith(const std::string& text, const std::string& end) { return !end.empty() && text.ends_with(end); }
@@ -62,8 +67,8 @@ void Memory::Weaken(std::string stores, std::string loads) {
 uint8_t* Memory::Allocate(size_t size, Names names) {
   Pool::Pause pause;
   const size_t begin = used_;
-  const auto number = static_cast<uint32_t>(
-      std::count_if(regions_.begin(), regions_.end(), [&](const Region& region) { return std::strcmp(region.names.region, names.region) == 0; }));
+  const auto number = static_cast<uint32_t>(std::count_if(
+      regions_.begin(), regions_.end(), [&](const Region& region) { return std::strcmp(region.names.region, names.region) == 0; }));
 
   used_ += (size + 63) & ~size_t{63};
   if (used_ > ArenaSize) {

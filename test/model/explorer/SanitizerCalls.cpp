@@ -52,13 +52,13 @@ extern "C" {
 void __tsan_init();
 void __tsan_init() {}
 
-#define MPH_MODEL_ACCESS(size)                                      \
-  void __tsan_read##size(void* address);                            \
-  void __tsan_write##size(void* address);                           \
-  void __tsan_unaligned_read##size(void* address);                  \
-  void __tsan_unaligned_write##size(void* address);                 \
-  void __tsan_read##size(void* address) { Read(address, size); }    \
-  void __tsan_write##size(void* address) { Write(address, size); }  \
+#define MPH_MODEL_ACCESS(size)                                             \
+  void __tsan_read##size(void* address);                                   \
+  void __tsan_write##size(void* address);                                  \
+  void __tsan_unaligned_read##size(void* address);                         \
+  void __tsan_unaligned_write##size(void* address);                        \
+  void __tsan_read##size(void* address) { Read(address, size); }           \
+  void __tsan_write##size(void* address) { Write(address, size); }         \
   void __tsan_unaligned_read##size(void* address) { Read(address, size); } \
   void __tsan_unaligned_write##size(void* address) { Write(address, size); }
 
@@ -79,13 +79,13 @@ void __tsan_vptr_update(void**, void*) {}
 void __tsan_vptr_read(void**) {}
 
 // Atomics that shared memory does not have (reference counts and the like) are done as they stand: all threads are one.
-#define MPH_MODEL_ATOMIC(bits, type)                                                                                    \
-  type __tsan_atomic##bits##_load(const volatile type* address, int order);                                             \
-  void __tsan_atomic##bits##_store(volatile type* address, type value, int order);                                      \
-  type __tsan_atomic##bits##_fetch_add(volatile type* address, type value, int order);                                  \
-  type __tsan_atomic##bits##_fetch_sub(volatile type* address, type value, int order);                                  \
-  type __tsan_atomic##bits##_load(const volatile type* address, int order) { return Load(address, order); }             \
-  void __tsan_atomic##bits##_store(volatile type* address, type value, int order) { Store(address, value, order); }     \
+#define MPH_MODEL_ATOMIC(bits, type)                                                                                              \
+  type __tsan_atomic##bits##_load(const volatile type* address, int order);                                                       \
+  void __tsan_atomic##bits##_store(volatile type* address, type value, int order);                                                \
+  type __tsan_atomic##bits##_fetch_add(volatile type* address, type value, int order);                                            \
+  type __tsan_atomic##bits##_fetch_sub(volatile type* address, type value, int order);                                            \
+  type __tsan_atomic##bits##_load(const volatile type* address, int order) { return Load(address, order); }                       \
+  void __tsan_atomic##bits##_store(volatile type* address, type value, int order) { Store(address, value, order); }               \
   type __tsan_atomic##bits##_fetch_add(volatile type* address, type value, int) { return __atomic_fetch_add(address, value, 5); } \
   type __tsan_atomic##bits##_fetch_sub(volatile type* address, type value, int) { return __atomic_fetch_sub(address, value, 5); }
 

@@ -4,7 +4,8 @@
 
 namespace PluginHost {
 
-void HostLink::Send(flatbuffers::FlatBufferBuilder& builder, Mph::Control::Body type, flatbuffers::Offset<void> body, const std::vector<int>& fds) {
+void HostLink::Send(flatbuffers::FlatBufferBuilder& builder, Mph::Control::Body type, flatbuffers::Offset<void> body,
+                    const std::vector<int>& fds) {
   builder.Finish(body);
   if (type == Mph::Control::Body::RingOffer) {
     packetFd = fds.at(0);

@@ -80,7 +80,8 @@ class ControlConnection {
 // A host, as the worker sees it; what is sent to it stands here.
 class HostLink {
  public:
-  void Send(flatbuffers::FlatBufferBuilder& builder, Mph::Control::Body type, flatbuffers::Offset<void> body, const std::vector<int>& fds = {});
+  void Send(flatbuffers::FlatBufferBuilder& builder, Mph::Control::Body type, flatbuffers::Offset<void> body,
+            const std::vector<int>& fds = {});
   ControlConnection* GetConnection() { return &connection; }
   uint32_t GetPid() const { return 0; }
   bool IsPrompt() const { return false; }

@@ -19,7 +19,9 @@ using shm::PublicationWatch;
 constexpr uint32_t Before = 62;
 constexpr uint32_t Meanwhile = 3;
 
-uint32_t RingOf(uint32_t publication) { return publication < Before ? publication : (publication - Before + 1) * shm::RingsPerPublishCounter + 1; }
+uint32_t RingOf(uint32_t publication) {
+  return publication < Before ? publication : (publication - Before + 1) * shm::RingsPerPublishCounter + 1;
+}
 
 std::string NameOfCursor(uint32_t offset) { return "[" + std::to_string(offset / sizeof(uint64_t)) + "].Cursor"; }
 
@@ -65,7 +67,9 @@ class RecentRingsWorld : public World {
   }
 
   std::string AtRest() override {
-    return Visited() == Before + Meanwhile ? "" : "a publication was passed over: " + std::to_string(Visited()) + " of " + std::to_string(Before + Meanwhile) + " rings were drained";
+    return Visited() == Before + Meanwhile ? ""
+                                           : "a publication was passed over: " + std::to_string(Visited()) + " of " +
+                                                 std::to_string(Before + Meanwhile) + " rings were drained";
   }
 
  private:

@@ -22,14 +22,16 @@ struct Shape {
 
 class RingWorld : public World {
  public:
-  RingWorld(Shape shape, Fault fault) : shape_(std::move(shape)), fault_(fault), packets_(AllocatePacketSegment(shape_.ringSize)), verdicts_(AllocateVerdictSegment(64)) {}
+  RingWorld(Shape shape, Fault fault)
+      : shape_(std::move(shape)), fault_(fault), packets_(AllocatePacketSegment(shape_.ringSize)), verdicts_(AllocateVerdictSegment(64)) {}
 
   size_t Threads() const override { return 2; }
   const char* NameOf(size_t thread) const override { return thread == 0 ? "producer" : "consumer"; }
   void Run(size_t thread) override { thread == 0 ? Produce() : Consume(); }
 
   std::string AtRest() override {
-    return seen_ == shape_.lengths.size() ? "" : std::to_string(seen_) + " of " + std::to_string(shape_.lengths.size()) + " records arrived";
+    return seen_ == shape_.lengths.size() ? ""
+                                          : std::to_string(seen_) + " of " + std::to_string(shape_.lengths.size()) + " records arrived";
   }
 
  private:

@@ -1,4 +1,5 @@
-// Segments as the worlds have them: the layout's words by the layout's offsets, with names, and a ring that may be as small as the code allows.
+// Segments as the worlds have them: the layout's words by the layout's offsets, with names, and a ring that may be as small as the code
+// allows.
 #pragma once
 
 #include <mph/shm/Layout.hpp>

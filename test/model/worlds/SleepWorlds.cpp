@@ -116,9 +116,7 @@ class SleepWorld : public World {
 
     packets_ = {packets + static_cast<size_t>(Layout::PacketSegmentOffset::Ring),
                 shm::AtomicAt<uint64_t>(packets, Layout::PacketSegmentOffset::ProducerCursor),
-                shm::AtomicAt<uint64_t>(verdicts, Layout::VerdictSegmentOffset::PacketConsumerCursor),
-                workerLink,
-                hostLink,
+                shm::AtomicAt<uint64_t>(verdicts, Layout::VerdictSegmentOffset::PacketConsumerCursor), workerLink, hostLink,
                 // The host's epoll is told of edges, and the pipe is emptied now and then (WorkerWait.cpp).
                 Model().AddBell("the host's bell", Bell::Edge)};
     verdicts_ = {verdicts + static_cast<size_t>(Layout::VerdictSegmentOffset::Ring),
@@ -194,7 +192,9 @@ class BothAsleepWorld : public SleepWorld {
   void Run(size_t thread) override { thread == Worker ? RunWorker() : RunHost(); }
 
   std::string AtRest() override {
-    return answered_ == Packets ? "" : "a lost wake-up: " + std::to_string(answered_) + " of " + std::to_string(Packets) + " packets were answered";
+    return answered_ == Packets
+               ? ""
+               : "a lost wake-up: " + std::to_string(answered_) + " of " + std::to_string(Packets) + " packets were answered";
   }
 
  private:

@@ -1,6 +1,6 @@
-// A packet ring that goes from one host to the next: the first one dies in front of any of its steps, or is cut off and goes on, or stops as it
-// is told. The worker's side is Succession, PacketRing, VerdictReader and TicketTable as they are; the host's is VerdictWriter and NowServing,
-// in the order of ServedRing::Serve().
+// A packet ring that goes from one host to the next: the first one dies in front of any of its steps, or is cut off and goes on, or stops
+// as it is told. The worker's side is Succession, PacketRing, VerdictReader and TicketTable as they are; the host's is VerdictWriter and
+// NowServing, in the order of ServedRing::Serve().
 #include <NowServing.hpp>
 #include <VerdictWriter.hpp>
 #include <mph/shm/AtomicAt.hpp>
@@ -145,7 +145,8 @@ class TakeOverWorld : public World {
   void OnGone(bool hung) {
     place_.GetSuccession().OnLinkGone(&hosts_[0].link, hung);
     for (size_t i = 0; i < packets_ && !hung; ++i) {
-      Check(!hosts_[0].answered[i] || applied_[i] == 1, "the verdict on packet " + std::to_string(i) + " died with its host, which had published it");
+      Check(!hosts_[0].answered[i] || applied_[i] == 1,
+            "the verdict on packet " + std::to_string(i) + " died with its host, which had published it");
     }
     Start();
   }
@@ -194,7 +195,8 @@ class TakeOverWorld : public World {
 
   bool Apply(Held& held, const Mph::Layout::VerdictRecord& record) {
     Check(++applied_[held.number] == 1, "a verdict on packet " + std::to_string(held.number) + " was applied twice");
-    Check(record.verdict() == Verdict::Accept || !isTakenOver_, "a verdict on packet " + std::to_string(held.number) + " was taken from a host that does not serve");
+    Check(record.verdict() == Verdict::Accept || !isTakenOver_,
+          "a verdict on packet " + std::to_string(held.number) + " was taken from a host that does not serve");
     ++resolved_;
     if (fault_ != Fault::KeepTickets) {
       place_.GetTickets().Release(held.ticket);
@@ -210,9 +212,11 @@ class TakeOverWorld : public World {
     }
     Model().Wait(1u << host.started);
 
-    auto packets = shm::Segment::Open(shm::UniqueFd(host.link.packetFd), Layout::SegmentKind::Packet, PacketRingSize, shm::Access::ReadOnly);
+    auto packets =
+        shm::Segment::Open(shm::UniqueFd(host.link.packetFd), Layout::SegmentKind::Packet, PacketRingSize, shm::Access::ReadOnly);
     const auto* const published = shm::AtomicAt<uint64_t>(packets.Data(), Layout::PacketSegmentOffset::ProducerCursor);
-    RingConsumer ring(packets.Data() + static_cast<size_t>(Layout::PacketSegmentOffset::Ring), PacketRingSize, published, host.link.startPosition);
+    RingConsumer ring(packets.Data() + static_cast<size_t>(Layout::PacketSegmentOffset::Ring), PacketRingSize, published,
+                      host.link.startPosition);
     host::VerdictWriter writer(shm::UniqueFd(host.link.verdictFd), VerdictRingSize,
                                shm::AtomicAt<uint64_t>(packets.Data(), Layout::PacketSegmentOffset::VerdictConsumerCursor));
     host::NowServing nowServing(writer.NowServing());
@@ -283,7 +287,8 @@ class TakeOverWorld : public World {
     if (thread == First || !seenBefore_[number]) {
       return;
     }
-    Check((view.header.flags() & static_cast<uint8_t>(Layout::RecordFlag::Redelivered)) != 0, name + " was shown to both hosts, and is not marked as redelivered");
+    Check((view.header.flags() & static_cast<uint8_t>(Layout::RecordFlag::Redelivered)) != 0,
+          name + " was shown to both hosts, and is not marked as redelivered");
     Check(ending_ != Ending::Death || !releasedBefore_[number], name + " was given back, and shown again");
   }
 

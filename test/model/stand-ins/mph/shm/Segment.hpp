@@ -14,7 +14,9 @@ enum class Access : uint8_t { ReadOnly, ReadWrite };
 class Segment {
  public:
   static Segment CreateOwned(Layout::SegmentKind kind, uint32_t ringSize, uint32_t workerPid);
-  static Segment CreateForPeer(Layout::SegmentKind kind, uint32_t ringSize, uint32_t workerPid) { return CreateOwned(kind, ringSize, workerPid); }
+  static Segment CreateForPeer(Layout::SegmentKind kind, uint32_t ringSize, uint32_t workerPid) {
+    return CreateOwned(kind, ringSize, workerPid);
+  }
   // The descriptor is what Fd() said.
   static Segment Open(UniqueFd fd, Layout::SegmentKind kind, uint32_t ringSize, Access access);
 
