@@ -1,7 +1,7 @@
 // The ring, the doorbell and the take-over, explored in every order (docs/testing.md).
 //
 //   npm run -s model                         everything that takes seconds, then the negative controls
-//   npm run -s model -- --long               the configurations that take minutes
+//   npm run -s model -- --long               the long configurations
 //   npm run -s model -- --control NAME       this control, with the steps that lead to what it breaks
 //   npm run -s model -- --json               a line of JSON for each, and one for all
 //

@@ -139,13 +139,13 @@ class SleepWorld : public World {
 // The worker publishes and never looks back.
 class WakingWorld : public SleepWorld {
  public:
-  WakingWorld(uint64_t records, Fault fault) : SleepWorld(fault), records_(records) {}
+  using SleepWorld::SleepWorld;
 
   void Run(size_t thread) override { thread == Worker ? RunWorker() : RunHost(); }
 
   std::string AtRest() override {
-    if (seen_ != records_) {
-      return "a lost wake-up: " + std::to_string(seen_) + " of " + std::to_string(records_) + " records were read";
+    if (seen_ != Records) {
+      return "a lost wake-up: " + std::to_string(seen_) + " of " + std::to_string(Records) + " records were read";
     }
     return rings_ > sleeps_ ? std::to_string(rings_) + " rings for " + std::to_string(sleeps_) + " sleeps" : "";
   }
@@ -155,7 +155,7 @@ class WakingWorld : public SleepWorld {
     LinkWriter own(packets_.writersLink);
     Publisher publisher(packets_, own, fault_);
 
-    for (uint64_t i = 0; i < records_; ++i) {
+    for (uint64_t i = 0; i < Records; ++i) {
       publisher.Publish(i);
       publisher.RingIfAsleep();
       rings_ = publisher.Rings();
@@ -166,10 +166,10 @@ class WakingWorld : public SleepWorld {
     LinkWriter own(packets_.readersLink);
     Reader reader(packets_);
 
-    while (seen_ < records_) {
+    while (seen_ < Records) {
       reader.Drain([](uint64_t) {});
       seen_ = reader.Seen();
-      if (seen_ == records_) {
+      if (seen_ == Records) {
         return;
       }
       ++sleeps_;
@@ -178,7 +178,8 @@ class WakingWorld : public SleepWorld {
     }
   }
 
-  const uint64_t records_;
+  static constexpr uint64_t Records = 3;
+
   uint64_t seen_{0};
   size_t rings_{0};
   size_t sleeps_{0};
@@ -250,8 +251,7 @@ class BothAsleepWorld : public SleepWorld {
 
 }  // namespace
 
-std::unique_ptr<World> MakeWaking(Fault fault) { return std::make_unique<WakingWorld>(3, fault); }
-std::unique_ptr<World> MakeLongWaking(Fault fault) { return std::make_unique<WakingWorld>(5, fault); }
+std::unique_ptr<World> MakeWaking(Fault fault) { return std::make_unique<WakingWorld>(fault); }
 std::unique_ptr<World> MakeBothAsleep(Fault fault) { return std::make_unique<BothAsleepWorld>(fault); }
 
 }  // namespace mph::model

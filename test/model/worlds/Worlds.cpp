@@ -14,8 +14,6 @@ constexpr Configuration configurations[] = {
     {"hang", "two packets; the host is cut off at any time and goes on reading and answering", &MakeHang},
     {"stop", "two packets; the host stops as it is told at any time, and answers one too late", &MakeStop},
     {"ring-long", "as ring, with six records", &MakeLongRing, true},
-    {"waking-long", "as waking, with five records", &MakeLongWaking, true},
-    {"hang-long", "as hang, with three packets", &MakeLongHang, true},
     {"stop-long", "as stop, with three packets", &MakeLongStop, true},
 };
 

@@ -25,7 +25,7 @@ struct Configuration {
   const char* name;
   const char* what;
   std::unique_ptr<World> (*make)(Fault fault);
-  // Takes minutes.
+  // Left out unless it is asked for.
   bool isLong{false};
 };
 
@@ -47,11 +47,9 @@ std::unique_ptr<World> MakeBothAsleep(Fault fault);
 std::unique_ptr<World> MakeRecentRings(Fault fault);
 std::unique_ptr<World> MakeDeath(Fault fault);
 std::unique_ptr<World> MakeHang(Fault fault);
-std::unique_ptr<World> MakeLongHang(Fault fault);
 std::unique_ptr<World> MakeStop(Fault fault);
 std::unique_ptr<World> MakeLongStop(Fault fault);
 std::unique_ptr<World> MakeLongRing(Fault fault);
-std::unique_ptr<World> MakeLongWaking(Fault fault);
 
 std::span<const Configuration> Configurations();
 std::span<const Control> Controls();
