@@ -1,0 +1,6 @@
+// In place of mediasoup's.
+#pragma once
+
+#include <cinttypes>
+#include <cstddef>
+#include <cstdint>
