@@ -15,13 +15,16 @@ export type CompileJob = {
 	readonly buildDir: string;
 	readonly logFile: string;
 	readonly mesonOptions: readonly string[];
+	readonly environment: Readonly<Record<string, string>>;
+	/** As ninja knows it. */
+	readonly program: string;
 	readonly title: string;
 };
 
 /** Returns the path of the binary. */
 export async function compile(job: CompileJob): Promise<string> {
 	const optionsFile = join(job.buildDir, 'mph-meson-options.txt');
-	const options = job.mesonOptions.join('\n');
+	const options = [...job.mesonOptions, ...Object.entries(job.environment).map(([name, value]) => `${name}=${value}`)].join('\n');
 
 	// A build directory that was configured otherwise, or not to the end, is worth nothing.
 	if (!existsSync(optionsFile) || readFileSync(optionsFile, 'utf8') !== options) {
@@ -30,9 +33,9 @@ export async function compile(job: CompileJob): Promise<string> {
 		writeFileSync(optionsFile, options);
 	}
 
-	await run(job, 'ninja', ['-C', job.buildDir, 'mediasoup-worker']);
+	await run(job, 'ninja', ['-C', job.buildDir, job.program]);
 
-	return join(job.buildDir, 'mediasoup-worker');
+	return join(job.buildDir, job.program);
 }
 
 async function run(job: CompileJob, command: string, args: readonly string[]): Promise<void> {
@@ -49,6 +52,7 @@ async function run(job: CompileJob, command: string, args: readonly string[]): P
 			CCACHE_BASEDIR: cacheDir(),
 			CCACHE_NOHASHDIR: 'true',
 			CCACHE_MAXSIZE: '2G',
+			...job.environment,
 		},
 	});
 	const lastLines: string[] = [];

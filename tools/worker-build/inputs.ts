@@ -12,6 +12,7 @@ import { repoRoot } from '../lib/paths.ts';
 import { type Hook, parseHook } from './hooks.ts';
 import type { WorkerBuildOptions } from './options.ts';
 import { macrosOf } from './options.ts';
+import { filesOfOneTarget, type Recipe, recipes } from './targets.ts';
 
 /** Debian packages whose headers are compiled into the worker. `dpkg-query` knows their versions. */
 const systemDevPackages = [
@@ -26,7 +27,8 @@ const systemDevPackages = [
 
 export type WorkerInputs = {
 	readonly options: WorkerBuildOptions;
-	/** Our files by their path in the repository, e.g. `worker-patch/overlay/src/PacketTap.cpp`. */
+	readonly recipe: Recipe;
+	/** What of ours the tree is made of, by its path in the repository, e.g. `worker-patch/overlay/src/PacketTap.cpp`. */
 	readonly files: ReadonlyMap<string, Buffer>;
 	/** Those that apply to this build. */
 	readonly hooks: readonly Hook[];
@@ -35,9 +37,11 @@ export type WorkerInputs = {
 };
 
 export function readInputs(options: WorkerBuildOptions): WorkerInputs {
+	const target = options.target ?? 'worker';
+	const recipe = recipes[target];
 	const files = readOurFiles(options);
 	const hooks = readHooks(options);
-	const mesonOptions = mesonOptionsOf(options);
+	const mesonOptions = [...mesonOptionsOf(options), ...recipe.mesonOptions];
 	const hash = createHash('sha256');
 	const add = (label: string, value: string | Buffer): void => {
 		// The length keeps two neighbouring values from being read as one another.
@@ -51,18 +55,24 @@ export function readInputs(options: WorkerBuildOptions): WorkerInputs {
 	add('meson', mesonOptions.join(' '));
 	add('macros', macrosOf(options).join(' '));
 	add('flatc', flatcCppOptions.join(' '));
-	add('compiler', firstLine('g++', ['--version']));
+	add('compiler', firstLine(recipe.compiler, ['--version']));
 	if (options.deps === 'system') {
-		add('packages', firstLines('dpkg-query', ['-W', ...systemDevPackages]));
+		add('packages', firstLines('dpkg-query', ['-W', ...systemDevPackages, ...recipe.packages]));
+	}
+	if (target !== 'worker') {
+		add('target', target);
 	}
 	for (const hook of hooks) {
 		add(hook.name, JSON.stringify(hook.edits));
 	}
 	for (const [path, bytes] of files) {
-		add(path, bytes);
+		// The tree is the same for all targets, or each would have the others configured anew.
+		if (filesOfOneTarget.every(([from, ofTarget]) => ofTarget === target || !path.startsWith(from))) {
+			add(path, bytes);
+		}
 	}
 
-	return { options, files, hooks, mesonOptions, hash: hash.digest('hex').slice(0, 20) };
+	return { options, recipe, files, hooks, mesonOptions, hash: hash.digest('hex').slice(0, 20) };
 }
 
 /** The lockfile's integrity value stands for every byte of mediasoup's tarball, so its 1,600 files need not be read. */
@@ -82,7 +92,7 @@ function mediasoupIdentity(): string {
 function readOurFiles({ variant, deps }: WorkerBuildOptions): Map<string, Buffer> {
 	const folders = [
 		...(deps === 'system' ? ['worker-patch/system-deps'] : []),
-		...(variant === 'stock' ? [] : ['worker-patch/overlay', 'shm/include', 'shm/src', 'shm/fbs']),
+		...(variant === 'stock' ? [] : ['worker-patch/overlay', 'shm/include', 'shm/src', 'shm/fbs', 'test/overlay']),
 	];
 	const paths = folders.flatMap((folder) => listFiles(join(repoRoot, folder)).map((file) => `${folder}/${file}`));
 
@@ -90,7 +100,7 @@ function readOurFiles({ variant, deps }: WorkerBuildOptions): Map<string, Buffer
 		paths.push('worker-patch/meson.build', 'worker-patch/fbs.meson.build');
 	}
 
-	return new Map(paths.filter((path) => !path.endsWith('.md')).map((path) => [path, readFileSync(join(repoRoot, path))]));
+	return new Map(paths.filter((path) => !/\.(md|ts)$/.test(path)).map((path) => [path, readFileSync(join(repoRoot, path))]));
 }
 
 function readHooks(options: WorkerBuildOptions): Hook[] {
