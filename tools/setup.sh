@@ -6,6 +6,7 @@
 #   tools/setup.sh demo    and for the demo (npm run demo)
 #   tools/setup.sh test    and for the tests (npm test)
 #   tools/setup.sh bench   and for the bench (npm run bench)
+#   tools/setup.sh upstream-cpp   and for mediasoup's own C++ tests (npm run test:upstream-cpp)
 #
 # It is for people who work on the repository. Nothing of it runs when the published package is installed.
 set -euo pipefail
@@ -18,8 +19,8 @@ fail() { printf 'setup: %s\n' "$@" >&2; exit 1; }
 
 check_machine() {
 	case $purpose in
-		build | demo | test | bench) ;;
-		*) fail "\"$purpose\" is none of build, demo, test, bench" ;;
+		build | demo | test | bench | upstream-cpp) ;;
+		*) fail "\"$purpose\" is none of build, demo, test, bench, upstream-cpp" ;;
 	esac
 
 	local machine
@@ -79,18 +80,14 @@ install_debian_packages() {
 	if [[ $purpose == bench ]]; then
 		want 'to count instructions and system calls' valgrind strace
 	fi
+	if [[ $purpose == upstream-cpp ]]; then
+		want "to compile mediasoup's fuzzers" clang libclang-rt-14-dev
+	fi
 
 	((${#missing[@]})) || return 0
 
 	local -a as_root=()
-	if ((EUID != 0)); then
-		if sudo -n true 2>/dev/null || { [[ -t 0 ]] && command -v sudo >/dev/null; }; then
-			as_root=(sudo)
-		else
-			fail 'installing them needs root, and there is no sudo to get it with. Run this as root, then try again:' \
-				"  apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
-		fi
-	fi
+	get_root "apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
 
 	say "installing ${#missing[@]} Debian packages"
 	# A fresh image has no package index, and an old index names versions that are gone; either way an update is the remedy.
@@ -100,6 +97,46 @@ install_debian_packages() {
 	fi
 	# So that a build which has left something out looks again.
 	touch examples/meson.build
+}
+
+# Catch2 3 has come after bookworm, so there it is in the backports, of which apt installs nothing that it is not asked for.
+install_catch2() {
+	local version backports=/etc/apt/sources.list.d/bookworm-backports.sources
+	version=$(dpkg-query -W -f '${Version}' libcatch2-dev 2>/dev/null || true)
+	[[ -n $version ]] && dpkg --compare-versions "$version" ge 3 && return 0
+
+	local -a as_root=() from=()
+	get_root 'apt-get install -y --no-install-recommends libcatch2-dev, of version 3'
+
+	if grep -q '^VERSION_CODENAME=bookworm$' /etc/os-release; then
+		say "Catch2 3 is missing, for tests in C++ in the style of mediasoup's: installing libcatch2-dev from bookworm-backports"
+		from=(-t bookworm-backports)
+		if ! apt-cache policy 2>/dev/null | grep -q 'n=bookworm-backports'; then
+			say "adding bookworm-backports to apt's sources: $backports"
+			printf '%s\n' 'Types: deb' 'URIs: http://deb.debian.org/debian' 'Suites: bookworm-backports' 'Components: main' \
+				'Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg' | "${as_root[@]}" tee "$backports" >/dev/null
+			"${as_root[@]}" apt-get update -qq || fail 'apt-get update failed, see above; without bookworm-backports there is no Catch2 3.'
+		fi
+	else
+		say "Catch2 3 is missing, for tests in C++ in the style of mediasoup's: installing libcatch2-dev"
+	fi
+
+	apt_install "${from[@]}" libcatch2-dev >/dev/null ||
+		fail 'apt-get install failed, see above. These tests need libcatch2-dev 3 or newer: Debian 13, Ubuntu 24.04, or bookworm with its backports has it.'
+	version=$(dpkg-query -W -f '${Version}' libcatch2-dev)
+	dpkg --compare-versions "$version" ge 3 ||
+		fail "this system's libcatch2-dev is version $version, and these tests need 3: Debian 13, Ubuntu 24.04, or bookworm with its backports has it."
+}
+
+# Sets `as_root` to what comes before a command that needs root.
+# usage: get_root "what to run by hand without it"
+get_root() {
+	((EUID != 0)) || return 0
+	if sudo -n true 2>/dev/null || { [[ -t 0 ]] && command -v sudo >/dev/null; }; then
+		as_root=(sudo)
+	else
+		fail 'installing them needs root, and there is no sudo to get it with. Run this as root, then try again:' "  $1"
+	fi
 }
 
 apt_install() {
@@ -140,5 +177,8 @@ build() {
 
 check_machine
 install_debian_packages
+if [[ $purpose == test || $purpose == upstream-cpp ]]; then
+	install_catch2
+fi
 install_npm_packages
 build
