@@ -153,6 +153,6 @@ function firstLines(command: string, args: string[]): string {
 	try {
 		return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 	} catch (error) {
-		throw new Error(`"${command} ${args.join(' ')}" failed; "npm run setup" installs what the worker is built with`, { cause: error });
+		throw new Error(`"${command} ${args.join(' ')}" failed; "npm run setup" installs what the worker is built with, "bash tools/setup.sh upstream-cpp" what its tests and fuzzers are`, { cause: error });
 	}
 }
