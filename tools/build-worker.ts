@@ -4,11 +4,12 @@
 //   node tools/build-worker.ts                        the patched worker
 //   node tools/build-worker.ts --variant stock        upstream's, to compare with
 //   node tools/build-worker.ts --print-path           only its path goes to stdout (progress goes to stderr)
+//   node tools/build-worker.ts --target upstream-tests    not the worker, but what tests it (tools/upstream-cpp-tests.ts)
 //   node tools/build-worker.ts --deps wrap            on the libraries that upstream downloads: wants internet access, and meson 1.1
 //                                                     or newer, which bookworm has not
 
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 import { withLock } from './lib/lock.ts';
 import { cacheDir, isCheckout, repoRoot } from './lib/paths.ts';
@@ -40,7 +41,7 @@ export async function buildWorker(options: WorkerBuildOptions): Promise<string> 
 
 		await withLock(
 			`${treeDir}.lock`,
-			() => say(`another process is building the ${options.variant} worker; waiting for it`),
+			() => say(`another process is building the ${options.variant} worker or a test of it; waiting for it`),
 			async () => {
 				// Whoever held the lock may have built just this.
 				if (!existsSync(binary)) {
@@ -59,34 +60,39 @@ export async function buildWorker(options: WorkerBuildOptions): Promise<string> 
 
 async function build(inputs: WorkerInputs, treeDir: string, binary: string): Promise<void> {
 	const startedAt = Date.now();
-	const { variant } = inputs.options;
+	const { recipe } = inputs;
+	const title = titleOf(inputs.options);
 	const sourceDir = join(treeDir, 'worker');
 
-	say(`building the ${variant} worker (minutes at first, seconds after an edit)`);
+	say(`building the ${title} (minutes at first, seconds after an edit)`);
 
 	const hooked = syncTree(sourceDir, inputs);
 
 	say(`hooks: ${hooked.lineCount} lines in ${hooked.files.size} upstream files`);
 
-	const buildDir = join(treeDir, 'build');
+	const buildDir = join(treeDir, recipe.buildDir);
 
 	await compile({
-		...{ sourceDir, buildDir },
-		logFile: join(treeDir, 'build.log'),
+		...{ sourceDir, buildDir, title },
+		logFile: join(treeDir, `${recipe.buildDir}.log`),
 		mesonOptions: inputs.mesonOptions,
-		targets: ['mediasoup-worker'],
-		title: `${variant} worker`,
+		environment: recipe.environment,
+		targets: [recipe.program],
 	});
 
 	// Renaming makes it appear whole or not at all, whatever happens to us while copying.
 	mkdirSync(dirname(binary), { recursive: true });
-	copyFileSync(join(buildDir, 'mediasoup-worker'), `${binary}.${process.pid}`);
+	copyFileSync(join(buildDir, recipe.program), `${binary}.${process.pid}`);
 	renameSync(`${binary}.${process.pid}`, binary);
-	say(`built the ${variant} worker in ${Math.round((Date.now() - startedAt) / 1000)} s: ${binary}`);
+	say(`built the ${title} in ${Math.round((Date.now() - startedAt) / 1000)} s: ${binary}`);
 }
 
 function binaryOf(inputs: WorkerInputs): string {
-	return join(cacheDir(), 'worker', inputs.hash, 'mediasoup-worker');
+	return join(cacheDir(), 'worker', inputs.hash, basename(inputs.recipe.program));
+}
+
+function titleOf({ variant, target = 'worker' }: WorkerBuildOptions): string {
+	return target === 'worker' ? `${variant} worker` : `${target} of the ${variant} worker`;
 }
 
 /** Builds that differ in these would undo each other's work in one tree. */
@@ -96,7 +102,8 @@ function treeName({ variant, deps, defines }: WorkerBuildOptions): string {
 
 /** `build/worker/<variant>` always leads to the last build: for the library in development, for people, for debuggers. */
 function linkFromCheckout(options: WorkerBuildOptions, binary: string): void {
-	const link = join(repoRoot, 'build/worker', treeName(options));
+	const { target = 'worker' } = options;
+	const link = join(repoRoot, 'build/worker', [treeName(options), ...(target === 'worker' ? [] : [target])].join('_'));
 
 	mkdirSync(dirname(link), { recursive: true });
 	rmSync(link, { force: true });

@@ -6,6 +6,7 @@
 #   tools/setup.sh demo    and for the demo (npm run demo)
 #   tools/setup.sh test    and for the tests (npm test)
 #   tools/setup.sh bench   and for the bench (npm run bench)
+#   tools/setup.sh upstream-cpp   and for mediasoup's own C++ tests (npm run test:upstream-cpp)
 #
 # It is for people who work on the repository. Of an installed package, `npx mediasoup-plugin-host build` alone runs it, for Debian packages:
 #
@@ -22,8 +23,8 @@ fail() { printf 'setup: %s\n' "$@" >&2; exit 1; }
 
 check_machine() {
 	case $purpose in
-		build | demo | test | bench | packages) ;;
-		*) fail "\"$purpose\" is none of build, demo, test, bench, packages" ;;
+		build | demo | test | bench | upstream-cpp | packages) ;;
+		*) fail "\"$purpose\" is none of build, demo, test, bench, upstream-cpp, packages" ;;
 	esac
 
 	local machine
@@ -85,20 +86,16 @@ install_debian_packages() {
 	if [[ $purpose == bench ]]; then
 		want 'to count instructions and system calls' valgrind strace
 	fi
+	if [[ $purpose == upstream-cpp ]]; then
+		want "to compile mediasoup's fuzzers" clang libclang-rt-14-dev
+	fi
 
 	((${#missing[@]})) || return 0
 	[[ $mode != --check ]] || fail 'install them as root, or have it done by "npx mediasoup-plugin-host build --install-packages":' \
 		"  apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
 
 	local -a as_root=()
-	if ((EUID != 0)); then
-		if sudo -n true 2>/dev/null || { [[ -t 0 ]] && command -v sudo >/dev/null; }; then
-			as_root=(sudo)
-		else
-			fail 'installing them needs root, and there is no sudo to get it with. Run this as root, then try again:' \
-				"  apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
-		fi
-	fi
+	get_root "apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
 
 	say "installing ${#missing[@]} Debian packages"
 	# A fresh image has no package index, and an old index names versions that are gone; either way an update is the remedy.
@@ -108,6 +105,46 @@ install_debian_packages() {
 	fi
 	# So that a build which has left something out looks again.
 	[[ $purpose == packages ]] || touch examples/meson.build
+}
+
+# Catch2 3 has come after bookworm, so there it is in the backports, of which apt installs nothing that it is not asked for.
+install_catch2() {
+	local version backports=/etc/apt/sources.list.d/bookworm-backports.sources
+	version=$(dpkg-query -W -f '${Version}' libcatch2-dev 2>/dev/null || true)
+	[[ -n $version ]] && dpkg --compare-versions "$version" ge 3 && return 0
+
+	local -a as_root=() from=()
+	get_root 'apt-get install -y --no-install-recommends libcatch2-dev, of version 3'
+
+	if grep -q '^VERSION_CODENAME=bookworm$' /etc/os-release; then
+		say "Catch2 3 is missing, for tests in C++ in the style of mediasoup's: installing libcatch2-dev from bookworm-backports"
+		from=(-t bookworm-backports)
+		if ! apt-cache policy 2>/dev/null | grep -q 'n=bookworm-backports'; then
+			say "adding bookworm-backports to apt's sources: $backports"
+			printf '%s\n' 'Types: deb' 'URIs: http://deb.debian.org/debian' 'Suites: bookworm-backports' 'Components: main' \
+				'Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg' | "${as_root[@]}" tee "$backports" >/dev/null
+			"${as_root[@]}" apt-get update -qq || fail 'apt-get update failed, see above; without bookworm-backports there is no Catch2 3.'
+		fi
+	else
+		say "Catch2 3 is missing, for tests in C++ in the style of mediasoup's: installing libcatch2-dev"
+	fi
+
+	apt_install "${from[@]}" libcatch2-dev >/dev/null ||
+		fail 'apt-get install failed, see above. These tests need libcatch2-dev 3 or newer: Debian 13, Ubuntu 24.04, or bookworm with its backports has it.'
+	version=$(dpkg-query -W -f '${Version}' libcatch2-dev)
+	dpkg --compare-versions "$version" ge 3 ||
+		fail "this system's libcatch2-dev is version $version, and these tests need 3: Debian 13, Ubuntu 24.04, or bookworm with its backports has it."
+}
+
+# Sets `as_root` to what comes before a command that needs root.
+# usage: get_root "what to run by hand without it"
+get_root() {
+	((EUID != 0)) || return 0
+	if sudo -n true 2>/dev/null || { [[ -t 0 ]] && command -v sudo >/dev/null; }; then
+		as_root=(sudo)
+	else
+		fail 'installing them needs root, and there is no sudo to get it with. Run this as root, then try again:' "  $1"
+	fi
 }
 
 apt_install() {
@@ -149,5 +186,10 @@ build() {
 check_machine
 install_debian_packages
 [[ $purpose != packages ]] || exit 0
+case $purpose in
+	upstream-cpp) install_catch2 ;;
+	# One test file is no reason to run none of the others.
+	test) (install_catch2) || say 'going on without Catch2: test/overlay will fail' ;;
+esac
 install_npm_packages
 build

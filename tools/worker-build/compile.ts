@@ -16,13 +16,15 @@ export type CompileJob = {
 	readonly buildDir: string;
 	readonly logFile: string;
 	readonly mesonOptions: readonly string[];
+	/** As ninja knows them. */
 	readonly targets: readonly string[];
+	readonly environment?: Readonly<Record<string, string>>;
 	readonly title: string;
 };
 
 export async function compile(job: CompileJob): Promise<void> {
 	const optionsFile = join(job.buildDir, 'mph-meson-options.txt');
-	const options = job.mesonOptions.join('\n');
+	const options = [...job.mesonOptions, ...Object.entries(job.environment ?? {}).map(([name, value]) => `${name}=${value}`)].join('\n');
 
 	// A build directory that was configured otherwise, or not to the end, is worth nothing.
 	if (!existsSync(optionsFile) || readFileSync(optionsFile, 'utf8') !== options) {
@@ -48,6 +50,7 @@ async function run(job: CompileJob, command: string, args: readonly string[]): P
 			CCACHE_BASEDIR: cacheDir(),
 			CCACHE_NOHASHDIR: 'true',
 			CCACHE_MAXSIZE: '2G',
+			...job.environment,
 		},
 	});
 	const lastLines: string[] = [];

@@ -11,6 +11,15 @@ import { parseArgs } from 'node:util';
 export const variants = ['patched', 'stock', 'no-tap', 'asan'] as const;
 export type Variant = (typeof variants)[number];
 
+/**
+ * worker           mediasoup-worker
+ * upstream-tests   upstream's C++ tests (Catch2)
+ * upstream-fuzzer  upstream's fuzzer (libFuzzer; built by clang, under AddressSanitizer and UndefinedBehaviorSanitizer)
+ * overlay-tests    our tests of the overlay in upstream's style (test/overlay), linked with the very objects of the worker
+ */
+export const targets = ['worker', 'upstream-tests', 'upstream-fuzzer', 'overlay-tests'] as const;
+export type Target = (typeof targets)[number];
+
 /** system: the distribution's libraries. wrap: upstream's own downloads, which need internet access. */
 export const depsModes = ['system', 'wrap'] as const;
 export type DepsMode = (typeof depsModes)[number];
@@ -20,11 +29,13 @@ export type WorkerBuildOptions = {
 	readonly deps: DepsMode;
 	/** Further macros for the C++ compiler, `NAME` or `NAME=value`. */
 	readonly defines: readonly string[];
+	/** None: the worker. */
+	readonly target?: Target;
 };
 
 export type CommandLine = WorkerBuildOptions & { readonly printPath: boolean };
 
-export const usage = `usage: node tools/build-worker.ts [--variant ${variants.join('|')}] [--deps ${depsModes.join('|')}] [--define NAME[=VALUE]]... [--print-path]`;
+export const usage = `usage: node tools/build-worker.ts [--variant ${variants.join('|')}] [--deps ${depsModes.join('|')}] [--target ${targets.join('|')}] [--define NAME[=VALUE]]... [--print-path]`;
 
 export function parseCommandLine(args: string[]): CommandLine {
 	const { values } = parseArgs({
@@ -32,6 +43,7 @@ export function parseCommandLine(args: string[]): CommandLine {
 		options: {
 			variant: { type: 'string', default: 'patched' },
 			deps: { type: 'string', default: 'system' },
+			target: { type: 'string', default: 'worker' },
 			define: { type: 'string', multiple: true, default: [] },
 			'print-path': { type: 'boolean', default: false },
 		},
@@ -43,9 +55,17 @@ export function parseCommandLine(args: string[]): CommandLine {
 		}
 	}
 
+	const variant = oneOf('--variant', variants, values.variant);
+	const target = oneOf('--target', targets, values.target);
+
+	if (target === 'overlay-tests' && variant === 'stock') {
+		throw new TypeError('--target overlay-tests: the stock worker has no overlay; choose another --variant');
+	}
+
 	return {
-		variant: oneOf('--variant', variants, values.variant),
+		variant,
 		deps: oneOf('--deps', depsModes, values.deps),
+		target,
 		defines: values.define.toSorted(),
 		printPath: values['print-path'],
 	};

@@ -15,6 +15,7 @@ const placements: readonly (readonly [from: string, to: string])[] = [
 	['worker-patch/system-deps/', 'subprojects/'],
 	['worker-patch/overlay/', 'mph/overlay/'],
 	['shm/', 'mph/shm/'],
+	['test/overlay/', 'mph/test/'],
 	['worker-patch/meson.build', 'mph/meson.build'],
 	['worker-patch/fbs.meson.build', 'mph/generated/mph/fbs/meson.build'],
 ];
@@ -64,10 +65,12 @@ export function syncTree(dir: string, inputs: WorkerInputs): AppliedHooks {
 function mesonLists(paths: Iterable<string>, upstreamVersion: string): [file: string, text: string][] {
 	const ours = [...paths].filter((path) => path.startsWith('mph/')).map((path) => path.slice('mph/'.length));
 	const sources = ours.filter((path) => /^(overlay|shm)\/src\/.*\.cpp$/.test(path));
+	const tests = ours.filter((path) => path.startsWith('test/') && path.endsWith('.cpp'));
 	const schemas = ours.filter((path) => path.startsWith('shm/fbs/') && path.endsWith('.fbs'));
 
 	return [
 		['mph/sources.txt', sources.join('\n')],
+		['mph/tests.txt', tests.map((path) => path.slice('test/'.length)).join('\n')],
 		['mph/schemas.txt', schemas.map((path) => path.slice('shm/fbs/'.length)).join('\n')],
 		['mph/flatc-options.txt', flatcCppOptions.join('\n')],
 		// The worker tells it to the library, which refuses to mix versions: the environment's MEDIASOUP_VERSION is the library's own.
