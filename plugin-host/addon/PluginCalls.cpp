@@ -16,15 +16,7 @@ using host::HostFunctions;
 // The last call on this thread that wants an answer: how many its instance had made before, since the number itself is too large for JavaScript.
 thread_local uint64_t lastCall = 0;
 
-ScriptInstance& InstanceOf(const Napi::CallbackInfo& info) {
-  auto* const thread = ScriptThread::Current();
-
-  if (thread == nullptr) {
-    throw Napi::Error::New(info.Env(), "no dispatcher runs on this thread");
-  }
-
-  return thread->Find(info[0].As<Napi::Number>().Uint32Value());
-}
+ScriptInstance& InstanceOf(const Napi::CallbackInfo& info) { return ScriptThread::Find(info.Env(), info[0].As<Napi::Number>().Uint32Value()); }
 
 mph_instance* HandleOf(const ScriptInstance& script) { return reinterpret_cast<mph_instance*>(&script.instance); }
 

@@ -11,8 +11,14 @@ export type HostCallbacks = {
 	readonly onExit: (code: number) => void;
 };
 
-/** Starts the core's Host on a thread of its own. Throws when descriptor 3 is no socket. Once per process. */
+/** Starts the core's Host on a thread of its own. Throws when descriptor 3 is no socket. Once per process, which is the host's from now on. */
 export function startHost(callbacks: HostCallbacks): void;
+
+/**
+ * As startHost(), in a process that is the app's: any number of them, each with a channel of its own, the app's end of which is what it returns.
+ * onThread() is for this thread itself; neither that nor the channel's other end keeps its loop going. It ends by Shutdown, or with the channel.
+ */
+export function openHost(callbacks: HostCallbacks): number;
 
 /** No thread will run it: it could not be started, or ended before runThread(). */
 export function abandonThread(handle: number, reason: string): void;
@@ -90,7 +96,7 @@ export type ThreadCallbacks = {
 	readonly restore: (instance: number, bytes: Uint8Array) => void;
 };
 
-/** Runs the dispatcher on this thread's loop. Resolves when it has ended: the task is over. */
+/** Runs the dispatcher on this thread's loop, beside others. Resolves when it has ended: the task is over. */
 export function runThread(handle: number, callbacks: ThreadCallbacks): Promise<void>;
 
 export type Created = { readonly name: string; readonly version: string; readonly wantsPackets: boolean; readonly wantsData: boolean; readonly tickIntervalMs: number };
