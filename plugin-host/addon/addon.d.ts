@@ -137,16 +137,29 @@ export type DataOut = {
 	readonly consumers?: readonly number[];
 	readonly subchannels?: readonly number[];
 	readonly requiredSubchannel?: number;
+	readonly ignoredSubchannel?: number;
+	readonly cause?: bigint;
+	/** The DirectTransport that dataProducer is on receives it; no consumers are named. */
+	readonly asReceived?: boolean;
+};
+
+export type ReceivedRtp = {
+	readonly router: number;
+	readonly producer: number;
+	/** All of it, the header included. */
+	readonly packet: Uint8Array;
 	readonly cause?: bigint;
 };
 
 /** `wantsAnswer`: then an MPH_OK is followed by answer() with the number that lastCall() gives. */
 export function injectRtp(instance: number, rtp: RtpOut, wantsAnswer: boolean): number;
 export function injectData(instance: number, data: DataOut, wantsAnswer: boolean): number;
+/** The DirectTransport that the producer is on receives it. */
+export function receiveRtp(instance: number, rtp: ReceivedRtp, wantsAnswer: boolean): number;
 export function requestKeyFrame(instance: number, router: number, producer: number, ssrc: number, wantsAnswer: boolean): number;
 export function subscribe(instance: number, router: number, attachment: number, producer: number, wanted: boolean, wantsAnswer: boolean): number;
 export function query(instance: number, router: number, what: number, object: number): number;
-/** Of the last of the five calls above on this thread. */
+/** Of the last of the six calls above on this thread. */
 export function lastCall(): number;
 export function post(instance: number, name: string, body: string | Uint8Array | undefined): number;
 export function reply(instance: number, request: number, failed: boolean, body: string | Uint8Array | undefined): number;
