@@ -33,7 +33,6 @@ export class DirectHub {
 		this.plugin = this.#createPlugin(pluginHost);
 	}
 
-	/** `transport`: one of the router's, by which its channel is asked. */
 	lineOf(router: Router): RouterLine {
 		let line = this.#lines.get(router.id);
 
@@ -105,8 +104,8 @@ export class DirectHub {
 	#serve(context: PluginContext): PluginHandlers {
 		const routers = new Map<number, ServedRouter>();
 		const forNobody = context.counter('forNobody');
-		const give = (router: number, consumer: number, bytes: Buffer, ppid: number): void => {
-			if (routers.get(router)?.outlets.get(consumer)?.give(bytes, ppid) !== true) {
+		const give = (router: number, consumer: number | undefined, bytes: Buffer, ppid: number): void => {
+			if (routers.get(router)?.outlets.get(consumer ?? 0)?.give(bytes, ppid) !== true) {
 				forNobody.add();
 			}
 		};

@@ -63,6 +63,11 @@ export class MessageView extends RecordView {
 		return this.view(this.bytesAt, this.bytesAt + this.copiedLength);
 	}
 
+	/** @private With the byte that stands for an empty message. */
+	get wireBytes(): ReadonlyBytes {
+		return this.view(this.bytesAt, this.bytesAt + this.record.getUint32(this.at + field.copiedLength, true));
+	}
+
 	/** As UTF-8, whatever `isString` says. */
 	get text(): string {
 		return decoder.decode(this.bytes as Uint8Array);
