@@ -138,5 +138,5 @@ pub struct Plugin {
 // The pointers in it are to static texts and functions.
 unsafe impl Sync for Plugin {}
 
-const _: () = assert!(std::mem::size_of::<Packet>() == 72);
+const _: () = assert!(std::mem::size_of::<Packet>() == 80);
 const _: () = assert!(std::mem::size_of::<Plugin>() == 104);

@@ -36,6 +36,11 @@ export class MessageView extends RecordView {
 		return this.known?.id;
 	}
 
+	/** Number of the data consumer in this plugin's events that a DirectTransport sends it for. Undefined: the attachment is to none. */
+	get dataConsumer(): number | undefined {
+		return this.record.getUint32(this.at + field.dataConsumer, true) || undefined;
+	}
+
 	/** Bytes of the message. */
 	get length(): number {
 		return this.#isEmpty ? 0 : this.record.getUint32(this.at + field.fullLength, true);

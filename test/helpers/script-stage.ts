@@ -124,7 +124,7 @@ export class FakeAddon {
 		return {
 			...{ endThread: take('endThread'), log: take('log'), count: take('count'), snapshot: take('snapshot') },
 			...{ verdict: take('verdict'), replace: take('replace'), extend: take('extend'), bypass: take('bypass') },
-			...{ injectRtp: numbered('injectRtp'), injectData: numbered('injectData'), requestKeyFrame: numbered('requestKeyFrame') },
+			...{ injectRtp: numbered('injectRtp'), injectData: numbered('injectData'), receiveRtp: numbered('receiveRtp'), requestKeyFrame: numbered('requestKeyFrame') },
 			...{ subscribe: numbered('subscribe'), query: numbered('query'), lastCall: () => this.#lastCall, post: take('post'), reply: take('reply') },
 		};
 	}

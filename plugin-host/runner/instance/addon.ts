@@ -2,7 +2,7 @@
 
 import type * as AddonModule from '../../addon/addon.d.ts';
 
-export type { BatchArrays, DataOut, InstanceInfo, PluginEvent, RtpOut } from '../../addon/addon.d.ts';
+export type { BatchArrays, DataOut, InstanceInfo, PluginEvent, ReceivedRtp, RtpOut } from '../../addon/addon.d.ts';
 
 export type Addon = Omit<typeof AddonModule, 'startHost' | 'openHost' | 'abandonThread' | 'runThread' | 'created' | 'createFailed'>;
 
