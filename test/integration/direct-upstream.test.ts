@@ -28,7 +28,7 @@ function stage(): string {
 			throw new Error(`test-DirectTransport.js imports ${name}, which has no counterpart here`);
 		}
 
-		return `process.getBuiltinModule('node:module').createRequire(${JSON.stringify(path)})(${JSON.stringify(path)})`;
+		return `requireByNode(${JSON.stringify(path)})`;
 	});
 
 	rmSync(stageDir, { recursive: true, force: true });
@@ -39,7 +39,10 @@ function stage(): string {
 }
 
 t.test("every case of mediasoup's own test-DirectTransport.js passes on rings", async (t) => {
-	const result = await runJest({ name: 'direct', stageDir: stage(), workerBin: findWorkerBin(undefined) });
+	const result = await runJest({
+		...{ name: 'direct', stageDir: stage(), workerBin: findWorkerBin(undefined) },
+		testEnvironment: join(repoRoot, 'tools/upstream/direct-environment.ts'),
+	});
 
 	t.same(result.failures, []);
 	t.equal(result.failed, 0);
