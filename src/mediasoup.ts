@@ -8,7 +8,10 @@ import { createOnRings } from './direct/direct-transport.ts';
 import type { PluginHost } from './plugin-host.ts';
 import { createPluginHost } from './plugin-host.ts';
 
-export * from 'mediasoup';
+// By name: `export *` would hand on mediasoup's `module.exports`, too, which is what require() would return then. test/unit/mediasoup.test.ts holds
+// that none is forgotten.
+export { errors, extras, getSupportedRtpCapabilities, observer, ortc, parseScalabilityMode, setLogEventListeners, version, workerBin } from 'mediasoup';
+export type { types } from 'mediasoup';
 
 /** For as long as there are workers, or one is being made. */
 type Use = { readonly opening: Promise<PluginHost>; pluginHost?: PluginHost; workers: number };
