@@ -17,13 +17,13 @@ export function attachMessage(
 	settings: AttachSettings,
 ): Outgoing['Attach'] {
 	// What is named is meant whatever it is.
-	const isTargeted = targets !== undefined;
+	const isTargeted = targets !== undefined || settings.transport !== undefined;
 
 	return {
 		attachmentId: id,
 		pluginId: owner.unitId,
 		member: owner.id,
-		...{ routerId, targets },
+		...{ routerId, targets, transportId: settings.transport?.id },
 		audio: isTargeted || settings.kinds.includes('audio'),
 		video: isTargeted || settings.kinds.includes('video'),
 		data: isTargeted || settings.dataProducers,

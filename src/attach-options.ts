@@ -1,6 +1,6 @@
 // What the app may pass to attach(): which producers are meant, what is selected of them, and what happens to it.
 
-import type { AppData, DataProducer, Producer } from 'mediasoup/types';
+import type { AppData, DataProducer, DirectTransport, Producer } from 'mediasoup/types';
 
 import type { TargetFields } from './control/outgoing.ts';
 import { defaults, maxDeadlineMs } from './defaults.ts';
@@ -16,6 +16,7 @@ export type CopyAmount = 'full' | 'headers' | 'meta';
 
 export type ProducerRef = Pick<Producer, 'id' | 'closed'>;
 export type DataProducerRef = Pick<DataProducer, 'id' | 'closed'>;
+export type DirectTransportRef = Pick<DirectTransport, 'id' | 'closed' | 'type'>;
 
 export type AttachOptions<AttachmentAppData extends AppData = AppData> = AttachTarget & {
 	/** Of a router: whose packets are meant. Default: both kinds. */
@@ -26,7 +27,7 @@ export type AttachOptions<AttachmentAppData extends AppData = AppData> = AttachT
 	readonly pipe?: boolean;
 	/**
 	 * `observe` copies and never waits; `filter` holds each packet until the plugin's verdict; `divert` gives it to the plugin instead of
-	 * routing it. Default `observe`.
+	 * routing it. Default `observe`; of a transport `divert`, and nothing else.
 	 */
 	readonly mode?: AttachmentMode;
 	/** Lower ones come first in the chain. Default 0. */
@@ -74,10 +75,12 @@ type TargetIds = {
 /**
  * A router (every producer of it, those to come included), or producers and data producers that are named: one, or lists of them. With lists
  * the attachment outlives the last of them. The router follows from what is named, unless that is piped with `keepId` or the lists are empty.
+ * Or a DirectTransport: what it would send to the app for its consumers and data consumers goes to the plugin.
  */
 export type AttachTarget =
-	| ({ readonly router: RouterRef } & { readonly [Name in keyof TargetIds]?: TargetIds[Name] | undefined })
-	| ({ readonly router?: undefined } & (
+	| ({ readonly router: RouterRef; readonly transport?: DirectTransportRef | undefined } & { readonly [Name in keyof TargetIds]?: TargetIds[Name] | undefined })
+	| { readonly router?: undefined; readonly transport: DirectTransportRef }
+	| ({ readonly router?: undefined; readonly transport?: undefined } & (
 			| Pick<TargetIds, 'producerId'>
 			| Pick<TargetIds, 'dataProducerId'>
 			| (Pick<TargetIds, 'producerIds'> & Partial<Pick<TargetIds, 'dataProducerIds'>>)
@@ -86,8 +89,10 @@ export type AttachTarget =
 
 export type AttachSettings = {
 	readonly router: RouterRef | undefined;
-	/** Undefined: the router. */
+	/** Undefined: the router, or the transport. */
 	readonly targets: TargetFields | undefined;
+	/** The only target, if there is one. */
+	readonly transport: DirectTransportRef | undefined;
 	readonly kinds: readonly MediaKind[];
 	readonly dataProducers: boolean;
 	readonly pipe: boolean;
@@ -126,6 +131,8 @@ const copyAmounts: readonly CopyAmount[] = ['full', 'headers', 'meta'];
 const policyNames: readonly PolicyName[] = ['onTimeout', 'onAbsent', 'onOverflow', 'onError'];
 const singleTargets = ['producerId', 'dataProducerId'] as const;
 const targetLists = ['producerIds', 'dataProducerIds'] as const;
+/** What chooses among the producers of a router, or among their packets. */
+const choices = ['kinds', 'dataProducers', 'pipe', 'keyFramesOnly', 'spatialLayers', 'temporalLayers', 'every', 'audioLevel', 'subscribe', 'wholeFrames'] as const;
 const int32Range = { min: -(2 ** 31), max: 2 ** 31 - 1 };
 const uint32Max = 2 ** 32 - 1;
 
@@ -134,14 +141,15 @@ export const quietestDbov = -127;
 
 export function parseAttachOptions(options: unknown): AttachSettings {
 	const reader = new OptionReader('attach()', options, [
-		...['router', ...singleTargets, ...targetLists, 'kinds', 'dataProducers', 'pipe', 'mode', 'order', 'deadlineMs', ...policyNames, 'security'],
+		...['router', 'transport', ...singleTargets, ...targetLists, 'kinds', 'dataProducers', 'pipe', 'mode', 'order', 'deadlineMs', ...policyNames, 'security'],
 		...['copy', 'keyFramesOnly', 'spatialLayers', 'temporalLayers', 'every', 'audioLevel', 'subscribe', 'wholeFrames', 'context', 'appData'],
 	]);
-	const mode = reader.oneOf('mode', modes, defaults.attach.mode);
+	const transport = readTransport(reader);
+	const mode = reader.oneOf('mode', modes, transport ? 'divert' : defaults.attach.mode);
 	const security = reader.boolean('security', defaults.attach.security);
 	const router = reader.has('router') ? readRouter('attach()', reader.value('router')) : undefined;
-	const targets = readTargets(reader);
-	const meant = targets ? kindsOfTargets(reader) : readKinds(reader);
+	const targets = transport ? undefined : readTargets(reader);
+	const meant = transport ? kindsOfTransport(reader, mode) : targets ? kindsOfTargets(reader) : readKinds(reader);
 	const notChosen = mustChoose(mode).filter((name) => !reader.has(name));
 	const reason = reasonToChoose(mode, security, meant);
 
@@ -150,7 +158,7 @@ export function parseAttachOptions(options: unknown): AttachSettings {
 	}
 
 	return {
-		...{ router, targets, ...meant, mode, security, notChosen },
+		...{ router, targets, transport, ...meant, mode, security, notChosen },
 		pipe: reader.boolean('pipe', defaults.attach.pipe),
 		order: reader.number('order', { ...int32Range, integer: true, unit: 'places' }, defaults.attach.order),
 		deadlineMs: reader.number(
@@ -203,6 +211,34 @@ function readTargets(reader: OptionReader): TargetFields | undefined {
 	}
 
 	return targets;
+}
+
+function readTransport(reader: OptionReader): DirectTransportRef | undefined {
+	if (!reader.has('transport')) {
+		return undefined;
+	}
+
+	const value = reader.object('transport');
+
+	if (typeof value?.['id'] !== 'string' || typeof value['closed'] !== 'boolean' || value['type'] !== 'direct') {
+		return reader.wrongType('transport', 'a mediasoup DirectTransport; packets of others do not pass the app');
+	}
+
+	return value as DirectTransportRef;
+}
+
+/** All that it sends, whatever that is. */
+function kindsOfTransport(reader: OptionReader, mode: AttachmentMode): MeantKinds {
+	for (const name of [...singleTargets, ...targetLists, ...choices] as const) {
+		if (reader.has(name)) {
+			reader.wrongValue(name, 'left out next to "transport"; everything that the transport sends is meant');
+		}
+	}
+	if (mode !== 'divert') {
+		reader.wrongValue('mode', '"divert" next to "transport": what a DirectTransport sends goes to the plugin or to the app');
+	}
+
+	return { kinds: [], dataProducers: false };
 }
 
 function readIds(reader: OptionReader, name: (typeof targetLists)[number]): readonly string[] | undefined {

@@ -8,6 +8,7 @@ export type AttachmentEvents = {
 	routerclose: [];
 	producerclose: [];
 	dataproducerclose: [];
+	transportclose: [];
 	/** Also when the worker lives on, but has let go of its plugins. */
 	workerclose: [];
 	pluginclose: [];
@@ -37,6 +38,8 @@ export type AttachmentDump = {
 	/** Undefined: every one of the router that is meant. */
 	readonly producerIds: readonly string[] | undefined;
 	readonly dataProducerIds: readonly string[] | undefined;
+	/** Undefined: it is not to a transport. */
+	readonly transportId: string | undefined;
 	readonly workerPid: number;
 	readonly kinds: readonly MediaKind[];
 	readonly dataProducers: boolean;

@@ -23,7 +23,7 @@ import type { Dependent, RouterPlace, TargetKind } from './router-place.ts';
 import { targetWords } from './router-place.ts';
 import type { AttachmentListener } from './worker-link.ts';
 
-type CloseEvent = 'routerclose' | 'producerclose' | 'dataproducerclose' | 'workerclose' | 'pluginclose';
+type CloseEvent = 'routerclose' | 'producerclose' | 'dataproducerclose' | 'transportclose' | 'workerclose' | 'pluginclose';
 
 export class Attachment<AttachmentAppData extends AppData = AppData>
 	extends EnhancedEventEmitter<AttachmentEvents>
@@ -78,7 +78,7 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 		return this.#place.router.id;
 	}
 
-	/** Undefined: it is an attachment to the router. */
+	/** Undefined: it is an attachment to the router, or to a transport. */
 	get producerIds(): readonly string[] | undefined {
 		return this.#targets?.idsOf('producer');
 	}
@@ -86,6 +86,11 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 	/** As `producerIds`. */
 	get dataProducerIds(): readonly string[] | undefined {
 		return this.#targets?.idsOf('dataProducer');
+	}
+
+	/** Undefined: it is not to a transport. */
+	get transportId(): string | undefined {
+		return this.#settings.transport?.id;
 	}
 
 	get mode(): AttachmentMode {
@@ -185,6 +190,7 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 			workerPid: this.#place.link.pid,
 			producerIds: this.producerIds,
 			dataProducerIds: this.dataProducerIds,
+			transportId: this.transportId,
 			...{ kinds, dataProducers, pipe, mode, order, deadlineMs, onTimeout, onAbsent, onOverflow, onError, security, context },
 			...{ copy, keyFramesOnly, spatialLayers, temporalLayers, every, audioLevel, subscribe, wholeFrames },
 			active: this.#active,
@@ -238,6 +244,9 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 			case AttachmentState.ProducerClosed:
 				this.#closeAfter(this.#targets?.idsOf('producer').length === 0 ? 'dataProducer' : 'producer');
 				break;
+			case AttachmentState.TransportClosed:
+				this.transportClosed(this.transportId ?? '');
+				break;
 			default:
 				this.#logger.warn(`worker ${this.#place.link.pid} gave attachment ${this.#id} the unknown state ${state}`);
 		}
@@ -261,6 +270,13 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 	/** @private */
 	dataProducerClosed(dataProducerId: string): void {
 		this.#targetClosed('dataProducer', dataProducerId);
+	}
+
+	/** @private */
+	transportClosed(transportId: string): void {
+		if (transportId === this.transportId) {
+			this.#closeWith('transportclose', 'MPH_ERR_TRANSPORT_CLOSED', `transport ${transportId} closed`);
+		}
 	}
 
 	/** @private */
@@ -346,7 +362,7 @@ export class Attachment<AttachmentAppData extends AppData = AppData>
 		if (!this.#targets) {
 			throw new InvalidStateError(
 				'MPH_ERR_NOT_TARGETED',
-				`${call}: attachment ${this.#id} is to router ${this.routerId} as a whole; attach() with "producerIds" or "dataProducerIds" (they may be empty) makes one with targets`,
+				`${call}: attachment ${this.#id} is to ${this.transportId === undefined ? `router ${this.routerId} as a whole` : `transport ${this.transportId}`}; attach() with "producerIds" or "dataProducerIds" (they may be empty) makes one with targets`,
 			);
 		}
 

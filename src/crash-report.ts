@@ -1,8 +1,8 @@
 // Gathers what is known of one host's death: how the process ended (from the system), and how many packets were held for it (from each
 // worker that it served). These come in any order, some may never come; the report goes out once, when it is complete or when it has to.
 
-import type { HostExit } from './host-process.ts';
-import { describeExit } from './host-process.ts';
+import type { HostExit } from './host-handle.ts';
+import { describeExit } from './host-handle.ts';
 
 export type HostCrash = {
 	/** Undefined when the process could not even be started. */

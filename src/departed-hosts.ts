@@ -3,7 +3,7 @@
 
 import type { HostCrash } from './crash-report.ts';
 import { CrashReport } from './crash-report.ts';
-import type { HostProcess } from './host-process.ts';
+import type { HostHandle } from './host-handle.ts';
 import type { HostRun, SupervisedWorker } from './host-run.ts';
 
 /** Longer than a worker that is well takes to say how much it held. */
@@ -13,7 +13,7 @@ const lingerMs = 5_000;
 
 export class DepartedHosts {
 	/** Those that are not reported. */
-	readonly #leaving = new Set<HostProcess>();
+	readonly #leaving = new Set<HostHandle>();
 	readonly #reports = new Map<HostRun, CrashReport>();
 	readonly #shutdownGraceMs: number;
 	readonly #onCrash: (crash: HostCrash) => void;
@@ -96,7 +96,7 @@ export class DepartedHosts {
 		}
 	}
 
-	#leave(host: HostProcess): void {
+	#leave(host: HostHandle): void {
 		this.#leaving.add(host);
 		void host.exited.then(() => this.#leaving.delete(host));
 	}

@@ -23,6 +23,8 @@ export const errorCodes = {
 	MPH_ERR_PRODUCER_CLOSED: 'the producer closed in the meantime',
 	MPH_ERR_DATA_PRODUCER_NOT_FOUND: 'no router has a data producer with that id',
 	MPH_ERR_DATA_PRODUCER_CLOSED: 'the data producer closed in the meantime',
+	MPH_ERR_TRANSPORT_NOT_FOUND: 'no router has a DirectTransport with that id',
+	MPH_ERR_TRANSPORT_CLOSED: 'the transport closed in the meantime',
 	MPH_ERR_NOT_TARGETED: 'the attachment is to a whole router and has no targets to be added or removed',
 	MPH_ERR_RING_SIZE: 'a message of a data producer can be too long for the packet ring',
 	MPH_ERR_CLOSED: 'the plugin host, plugin or attachment is closed',

@@ -7,7 +7,7 @@ import { EnhancedEventEmitter } from 'mediasoup/extras';
 
 import { HostDiedError } from './errors.ts';
 import { HostPhase, Placement as PlacementCode } from './generated/control.js';
-import type { HostSnapshot, PluginPost } from './host-process.ts';
+import type { HostSnapshot, PluginPost } from './host-handle.ts';
 import type { PluginCodes, SupervisedWorker } from './host-run.ts';
 import { HostRun } from './host-run.ts';
 import type { LogLevel } from './logger.ts';

@@ -2,7 +2,7 @@
 
 import { basename } from 'node:path';
 
-import type { PluginIdentity } from './host-process.ts';
+import type { PluginIdentity } from './host-handle.ts';
 import type { HostRun, PluginCode, PluginCodes } from './host-run.ts';
 
 export class HostPlugins {

@@ -1,45 +1,17 @@
-// One host process, from its start to its end: the child, its control channel on descriptor 3, and what it prints. It knows nothing of
-// restarts; the supervisor makes a new one.
+// A host that is a process of its own: the child, its control channel on descriptor 3, and what it prints.
 
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Socket } from 'node:net';
-import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { EnhancedEventEmitter } from 'mediasoup/extras';
-
 import { directoryVariable, hostUserVariable } from './app-dir.ts';
-import type { Reply, RequestType } from './control/control-client.ts';
-import { ConnectionEndedError, ControlClient, FailureReply } from './control/control-client.ts';
-import type { Incoming } from './control/incoming.ts';
-import type { RawInstanceStats } from './control/raw-stats.ts';
-import type { Outgoing } from './control/outgoing.ts';
-import { HostDiedError, NotFoundError, PluginCreateError, PluginHostError, PluginLoadError, ProtocolError, RequestFailedError, UnsupportedError, WorkerRefusedError } from './errors.ts';
-import { ErrorCode as FailureCode } from './generated/control.js';
+import { HostHandle } from './host-handle.ts';
 import { LineSplitter } from './line-splitter.ts';
 import type { LogLevel } from './logger.ts';
-import { logLevels } from './logger.ts';
 import type { HostUser } from './options.ts';
 import type { PluginKind } from './plugin-file.ts';
-
-export type HostExit = {
-	readonly code: number | null;
-	readonly signal: NodeJS.Signals | null;
-	/** It could not be started at all. */
-	readonly error?: Error;
-};
-
-/** How long the system may take to say how a host that is lost has ended; one that takes longer was cut off and lives. */
-export const exitTimeoutMs = 1_000;
-
-export type PluginIdentity = { readonly name: string; readonly version: string; readonly abiVersion: number };
-
-export type HostSnapshot = Incoming['Snapshot'];
-/** What a plugin said unasked. */
-export type PluginPost = Incoming['PluginMessage'];
-export type PluginReply = Incoming['PluginReply'];
 
 export type HostProcessOptions = {
 	readonly bin: string;
@@ -54,235 +26,57 @@ export type HostProcessOptions = {
 	readonly user?: HostUser | undefined;
 };
 
-export type HostProcessEvents = {
-	/** Once, always. */
-	exit: [HostExit];
-	/** The control channel ended: whether the process has ended or not, it is of no use any more. */
-	channelclose: [];
-	/** From a plugin; an empty id: from the host itself, or what the process printed (stdout: info, stderr: warn). */
-	log: [LogLevel, string, pluginId: string];
-	/** Its connection to a worker ended. An empty reason: the worker is gone. */
-	workerlost: [workerPid: number, reason: string];
-	/** The plugin's state, for whichever host comes after this one. */
-	snapshot: [HostSnapshot];
-	post: [PluginPost];
-};
-
-/** How much of what it printed last goes into the error when it dies. */
-const keptLines = 5;
-
-export class HostProcess extends EnhancedEventEmitter<HostProcessEvents> {
-	/** Resolves with `exit`. */
-	readonly exited: Promise<HostExit>;
-	readonly kind: PluginKind;
+export class HostProcess extends HostHandle {
 	readonly #child: ChildProcess;
-	readonly #channel: ControlClient;
-	readonly #pluginFile: string;
-	readonly #lastLines: string[] = [];
-	#exit: HostExit | undefined;
-	#requests = 0;
 
 	constructor({ bin, args = [], kind = 'native', pluginFile, timeoutMs, user }: HostProcessOptions) {
-		super();
-		this.kind = kind;
-		this.#pluginFile = pluginFile;
-
 		// A host gets its secrets by its channel and has no business in the directory.
 		const { [directoryVariable]: _, [hostUserVariable]: __, ...env } = process.env;
-
-		this.#child = spawn(bin, args, { ...user, env, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
-		this.exited = this.#watch();
-
+		const child = spawn(bin, args, { ...user, env, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
 		// Without descriptors for the pipes there are no streams; then there is no process either, and 'exit' says so.
-		const [, stdout, stderr, channel] = (this.#child.stdio ?? []) as readonly (Socket | null | undefined)[];
+		const [, stdout, stderr, channel] = (child.stdio ?? []) as readonly (Socket | null | undefined)[];
 
+		super({ channel: channel ?? new Socket().destroy(), pid: child.pid, kind, pluginFile, timeoutMs });
+		this.#child = child;
+		this.#watch();
 		this.#forward(stdout, 'info');
 		this.#forward(stderr, 'warn');
-		this.#channel = new ControlClient({ socket: channel ?? new Socket().destroy(), peer: this.#describe(), timeoutMs });
-		this.#channel.on('close', (error) => {
-			if (error instanceof ProtocolError) {
-				this.emit('log', 'error', error.message, '');
-			}
-			this.emit('channelclose');
-		});
-		this.#channel.on('message', (message) => {
-			if (message.type === 'Log') {
-				this.#log(logLevels[message.body.level] ?? 'error', message.body.message, message.body.pluginId);
-			} else if (message.type === 'WorkerLost') {
-				this.emit('workerlost', message.body.workerPid, message.body.message);
-			} else if (message.type === 'Snapshot') {
-				this.emit('snapshot', message.body);
-			} else if (message.type === 'PluginMessage') {
-				this.emit('post', message.body);
-			}
-		});
 
 		// A host is no reason for the app to stay alive, except while the app waits for it.
-		this.#child.unref();
+		child.unref();
 	}
 
-	/** Undefined when the system could not start it. */
-	get pid(): number | undefined {
-		return this.#child.pid;
-	}
-
-	get exit(): HostExit | undefined {
-		return this.#exit;
-	}
-
-	loadPlugin(fields: Outgoing['LoadPlugin']): Promise<PluginIdentity> {
-		return this.#request('LoadPlugin', fields);
-	}
-
-	async unloadPlugin(pluginId: string): Promise<void> {
-		await this.#request('UnloadPlugin', { pluginId });
-	}
-
-	/** Resolves with what the plugin answered, be it that it failed. */
-	ask(fields: Outgoing['PluginRequest'], timeoutMs: number): Promise<PluginReply> {
-		return this.#request('PluginRequest', fields, timeoutMs);
-	}
-
-	/** As ask(), and nobody waits for an answer. Resolves when the system has it for the host. */
-	async notify(fields: Outgoing['PluginRequest']): Promise<void> {
-		try {
-			await this.#channel.notify('PluginRequest', fields);
-		} catch (error) {
-			throw this.diedError(`before it took "${fields.method}"`, error);
-		}
-	}
-
-	async connectWorker(fields: Outgoing['ConnectWorker']): Promise<void> {
-		await this.#request('ConnectWorker', fields);
-	}
-
-	/** For its instance there; before that is started for the first time, else it comes too late. */
-	storeSnapshot(snapshot: HostSnapshot): void {
-		this.#channel.send('StoreSnapshot', snapshot);
-	}
-
-	async getStats(timeoutMs?: number): Promise<readonly RawInstanceStats[]> {
-		return (await this.#request('GetHostStats', {}, timeoutMs)).instances;
-	}
-
-	/** Undefined when it has not ended by then. */
-	async exitWithin(ms: number): Promise<HostExit | undefined> {
-		const stop = new AbortController();
-
-		try {
-			return await Promise.race([this.exited, delay(ms, undefined, { signal: stop.signal })]);
-		} finally {
-			stop.abort();
-		}
-	}
-
-	/** Tells it to end, and kills it when it has not done so in time. */
-	shutdown(graceMs: number): void {
-		this.#channel.send('Shutdown', {});
-		this.killAfter(graceMs);
-	}
-
-	killAfter(graceMs: number): void {
-		if (!this.#exit) {
-			const timer = setTimeout(() => this.kill(), graceMs).unref();
-
-			this.once('exit', () => clearTimeout(timer));
-		}
-	}
-
-	kill(): void {
+	override kill(): void {
 		this.#child.kill('SIGKILL');
 	}
 
-	/** The error for whoever still needs it. */
-	diedError(doing: string, cause?: unknown): HostDiedError {
-		const lines = this.#lastLines.length > 0 ? `; it printed last: ${this.#lastLines.join(' | ')}` : '';
-
-		return new HostDiedError(
-			'MPH_ERR_HOST_DIED',
-			`${this.#describe()} ${describeExit(this.#exit)} ${doing}${lines}`,
-			cause === undefined ? undefined : { cause },
-		);
-	}
-
-	async #request<T extends RequestType>(type: T, fields: Outgoing[T], timeoutMs?: number): Promise<Reply<T>> {
-		this.#requests++;
+	protected override hold(): void {
 		this.#child.ref();
-
-		try {
-			return await this.#channel.request(type, fields, timeoutMs);
-		} catch (error) {
-			if (error instanceof ConnectionEndedError) {
-				// How it ended is known when it is reaped, a moment after its channel went; if it lives on without one, it has to go.
-				this.killAfter(100);
-				await this.exited;
-				await this.#printed();
-				throw this.diedError(`before it answered ${type}`, error);
-			}
-			throw error instanceof FailureReply ? this.#translate(error, type, fields) : error;
-		} finally {
-			this.#requests--;
-			if (this.#requests === 0) {
-				this.#child.unref();
-			}
-		}
 	}
 
-	#translate(failure: FailureReply, type: RequestType, fields: object): PluginHostError {
-		const file = 'file' in fields ? fields.file : this.#pluginFile;
-
-		if (type === 'PluginRequest') {
-			return translateRequest(failure, this.#describe());
-		}
-
-		// The host names the plugin, what is wrong with it and what to do.
-		switch (failure.failureCode) {
-			case FailureCode.PluginFile:
-				return new PluginLoadError('MPH_ERR_PLUGIN_FILE', failure.message, { cause: failure });
-			case FailureCode.PluginAbi:
-				return new PluginLoadError('MPH_ERR_PLUGIN_ABI', failure.message, { cause: failure });
-			case FailureCode.PluginCreate:
-				return new PluginCreateError('MPH_ERR_PLUGIN_CREATE', `${failure.message} (${file})`, { cause: failure });
-			case FailureCode.Version:
-				return new UnsupportedError('MPH_ERR_PROTOCOL_VERSION', `${this.#describe()} refused ${type}: ${failure.message}`, {
-					cause: failure,
-				});
-			default:
-				return new WorkerRefusedError('MPH_ERR_WORKER_REFUSED', `${this.#describe()} failed at ${type}: ${failure.message}`, {
-					cause: failure,
-				});
-		}
-	}
-
-	#watch(): Promise<HostExit> {
-		return new Promise((resolve) => {
-			const ended = (exit: HostExit): void => {
-				if (!this.#exit) {
-					this.#exit = exit;
-					resolve(exit);
-					this.emit('exit', exit);
-				}
-			};
-
-			this.#child.once('exit', (code, signal) => ended({ code, signal }));
-			this.#child.on('error', (error) => {
-				// It also reports a kill() that failed, which says nothing about the process.
-				if (this.#child.pid === undefined) {
-					ended({ code: null, signal: null, error });
-				}
-			});
-		});
+	protected override letGo(): void {
+		this.#child.unref();
 	}
 
 	/** What it printed last arrives after its exit, unless somebody else has the other end of the pipe, too. */
-	async #printed(): Promise<void> {
+	protected override async said(): Promise<void> {
 		const ends = [this.#child.stdout, this.#child.stderr].map((stream) => stream && !stream.readableEnded && once(stream, 'close'));
 
 		await Promise.race([Promise.all(ends), delay(100)]);
 	}
 
+	#watch(): void {
+		this.#child.once('exit', (code, signal) => this.ended({ code, signal }));
+		this.#child.on('error', (error) => {
+			// It also reports a kill() that failed, which says nothing about the process.
+			if (this.#child.pid === undefined) {
+				this.ended({ code: null, signal: null, error });
+			}
+		});
+	}
+
 	#forward(stream: Socket | null | undefined, level: LogLevel): void {
-		const lines = new LineSplitter((line) => this.#log(level, line));
+		const lines = new LineSplitter((line) => this.heard(level, line));
 
 		if (!stream) {
 			return;
@@ -290,38 +84,6 @@ export class HostProcess extends EnhancedEventEmitter<HostProcessEvents> {
 		stream.unref();
 		stream.on('data', (chunk: Buffer) => lines.push(chunk));
 		stream.once('end', () => lines.end());
-		stream.on('error', (error) => this.#log('debug', `cannot read what ${this.#describe()} prints: ${error.message}`));
+		stream.on('error', (error) => this.heard('debug', `cannot read what ${this.describe()} prints: ${error.message}`));
 	}
-
-	#log(level: LogLevel, line: string, pluginId = ''): void {
-		if (level === 'warn' || level === 'error') {
-			this.#lastLines.push(line);
-			this.#lastLines.splice(0, this.#lastLines.length - keptLines);
-		}
-		this.emit('log', level, line, pluginId);
-	}
-
-	#describe(): string {
-		return `host ${this.pid ?? '(not started)'} of ${basename(this.#pluginFile)}`;
-	}
-}
-
-/** The plugin has not got it. */
-function translateRequest(failure: FailureReply, host: string): PluginHostError {
-	const message = `${host} did not take a request: ${failure.message}`;
-
-	return failure.failureCode === FailureCode.NotFound
-		? new NotFoundError('MPH_ERR_NO_INSTANCE', message, { cause: failure })
-		: new RequestFailedError('MPH_ERR_REQUEST_FAILED', message, { cause: failure });
-}
-
-export function describeExit(exit: HostExit | undefined): string {
-	if (!exit) {
-		return 'hung up';
-	}
-	if (exit.error) {
-		return `could not be started (${exit.error.message})`;
-	}
-
-	return exit.signal ? `was ended by ${exit.signal}` : `exited with code ${exit.code}`;
 }

@@ -5,7 +5,7 @@ import { EnhancedEventEmitter } from 'mediasoup/extras';
 import type { Outgoing } from './control/outgoing.ts';
 import { TimeoutError } from './errors.ts';
 import { HostPhase } from './generated/control.js';
-import type { HostProcess, HostSnapshot, PluginIdentity } from './host-process.ts';
+import type { HostHandle, HostSnapshot, PluginIdentity } from './host-handle.ts';
 
 /** What is needed of a worker to run hosts for it. */
 export interface SupervisedWorker {
@@ -29,7 +29,7 @@ export type PluginCodes = ReadonlyMap<string, PluginCode>;
 export type HostRunOptions = {
 	/** Later ones have higher numbers. */
 	readonly number: number;
-	readonly host: HostProcess;
+	readonly host: HostHandle;
 	readonly codes: PluginCodes;
 	readonly loadFields: Pick<Outgoing['LoadPlugin'], 'placement' | 'memoryLimit'>;
 	readonly snapshotsOf: (worker: SupervisedWorker) => readonly HostSnapshot[];
@@ -42,7 +42,7 @@ export type HostRunEvents = {
 
 export class HostRun extends EnhancedEventEmitter<HostRunEvents> {
 	readonly number: number;
-	readonly host: HostProcess;
+	readonly host: HostHandle;
 	/** Resolves when it has loaded what it was started with; rejects with the first reason why not. */
 	readonly loaded: Promise<void>;
 	/** The workers that have it as a host now. */

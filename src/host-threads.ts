@@ -8,7 +8,7 @@ import { EnhancedEventEmitter } from 'mediasoup/extras';
 
 import { CrashBudget } from './crash-budget.ts';
 import type { HostCrash } from './crash-report.ts';
-import { exitTimeoutMs } from './host-process.ts';
+import { exitTimeoutMs } from './host-handle.ts';
 import type { HostLauncher } from './host-launcher.ts';
 import type { HostRun, SupervisedWorker } from './host-run.ts';
 import { HostWork } from './host-work.ts';

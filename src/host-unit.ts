@@ -5,14 +5,12 @@ import { basename } from 'node:path';
 import { CrashCaptures } from './crash-captures.ts';
 import type { HostDiedError } from './errors.ts';
 import { InvalidStateError } from './errors.ts';
-import type { HostCommand } from './host-command.ts';
-import type { PluginIdentity, PluginPost } from './host-process.ts';
-import { HostProcess } from './host-process.ts';
+import type { HostHandle, PluginIdentity, PluginPost } from './host-handle.ts';
 import type { PluginCode, PluginCodes } from './host-run.ts';
 import type { LimitSettings } from './limits.ts';
 import { Limits } from './limits.ts';
 import type { LogLevel, Logger } from './logger.ts';
-import type { HostUser, PluginSettings } from './options.ts';
+import type { PluginSettings } from './options.ts';
 import type { PluginNews } from './plugin-events.ts';
 import type { PluginKind } from './plugin-file.ts';
 import { hostKindOf } from './plugin-file.ts';
@@ -44,16 +42,17 @@ export interface UnitMember {
 	tell<E extends keyof PluginNews>(event: E, what: PluginNews[E][0]): void;
 }
 
+/** `pluginFile`: what it is to run, for messages. May throw. */
+export type StartHost = (kind: PluginKind, pluginFile: string) => HostHandle;
+
 export type HostUnitOptions = {
 	/** By which workers know it. */
 	readonly id: string;
 	/** Of its first plugin. */
 	readonly settings: PluginSettings;
-	/** Throws when there is none. */
-	readonly hostCommand: (kind: PluginKind) => HostCommand;
+	readonly startHost: StartHost;
 	readonly logger: Logger;
 	readonly timeoutMs: number;
-	readonly hostUser: HostUser | undefined;
 	readonly crashDir: string;
 	/** The adopted workers. */
 	readonly links: () => readonly WorkerLink[];
@@ -268,14 +267,11 @@ export class HostUnit {
 		}
 	}
 
-	#startHost(codes: PluginCodes): HostProcess {
-		const { hostCommand, timeoutMs, hostUser: user } = this.#options;
+	#startHost(codes: PluginCodes): HostHandle {
 		const files = [...codes.values()].map(({ file }) => file);
-		const kind = hostKindOf(files);
-		// "throttle.so", "throttle.so+counter.so"
-		const pluginFile = files.map((file) => basename(file)).join('+');
 
-		return new HostProcess({ ...hostCommand(kind), kind, pluginFile, timeoutMs, user });
+		// "throttle.so", "throttle.so+counter.so"
+		return this.#options.startHost(hostKindOf(files), files.map((file) => basename(file)).join('+'));
 	}
 
 	#close(): Promise<void> {

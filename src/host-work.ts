@@ -3,7 +3,7 @@
 
 import { performance } from 'node:perf_hooks';
 
-import { exitTimeoutMs } from './host-process.ts';
+import { exitTimeoutMs } from './host-handle.ts';
 import type { HostRun, SupervisedWorker } from './host-run.ts';
 
 /** No crash of its own ends a process with one of these: somebody killed it. */

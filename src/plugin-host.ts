@@ -10,14 +10,14 @@ import type { AppData, Worker } from 'mediasoup/types';
 import { AppDirectory, directoryVariable, hostUserVariable } from './app-dir.ts';
 import type { CodedError } from './errors.ts';
 import { InvalidStateError, UnsupportedError } from './errors.ts';
-import type { HostCommand } from './host-command.ts';
 import { hostCommandFor } from './host-command.ts';
 import { checkSameHost } from './host-options.ts';
+import { HostProcess } from './host-process.ts';
+import type { StartHost } from './host-unit.ts';
 import { HostUnit } from './host-unit.ts';
 import { findNativeHostBin } from './native-host-bin.ts';
 import type { PluginHostOptions, PluginHostSettings, PluginOptions, PluginSettings, RingSizes, RouterRef } from './options.ts';
 import { parsePluginHostOptions, parsePluginOptions, parseRingSizes, readRouter } from './options.ts';
-import type { PluginKind } from './plugin-file.ts';
 import { checkPluginFile, hostKindOf, pluginKindOf } from './plugin-file.ts';
 import type { PluginProtocol } from './plugin-protocol.ts';
 import type { AnyPluginDefinition, PluginConfig, ProtocolOf } from './plugin-types.ts';
@@ -145,21 +145,43 @@ export class PluginHost extends EnhancedEventEmitter<PluginHostEvents> {
 		options: PluginOptions<Config, PluginAppData>,
 	): Promise<Plugin<Config, PluginAppData, Protocol>> {
 		const settings = parsePluginOptions(options);
-		const { logger, timeoutMs } = this.#settings;
 
 		this.#assertOpen('createPlugin()');
 		await checkPluginFile(settings.file);
+
+		const plugin = await this.#create(settings, (id) => this.#unitFor(id, settings));
+
+		this.#observer.safeEmit('newplugin', plugin as Plugin);
+
+		return plugin as Plugin<Config, PluginAppData, Protocol>;
+	}
+
+	/** @private For src/direct: a plugin whose hosts are not of a command's making. It is the library's own, and nobody is told of it. */
+	async createOwnPlugin(settings: PluginSettings, startHost: StartHost): Promise<Plugin> {
+		this.#assertOpen('createDirectTransport()');
+
+		return this.#create(settings, async (id) => this.#newUnit(id, settings, startHost));
+	}
+
+	/** @private */
+	get settings(): PluginHostSettings {
+		return this.#settings;
+	}
+
+	async #create(settings: PluginSettings, unitFor: (id: string) => Promise<HostUnit>): Promise<Plugin> {
+		const { logger, timeoutMs } = this.#settings;
+
 		await Promise.allSettled([...this.#links.keys()].map((link) => link.ready()));
 		this.#assertOpen('createPlugin()');
 
 		const id = randomUUID();
-		const unit = await this.#unitFor(id, settings);
-		const plugin = new Plugin<Config, PluginAppData, Protocol>({
+		const unit = await unitFor(id);
+		const plugin = new Plugin({
 			...{ id, settings, unit, logger, timeoutMs, topology: this.#topology },
 			links: () => this.#adoptedLinks(),
 		});
 
-		this.#plugins.set(plugin.id, plugin as Plugin);
+		this.#plugins.set(plugin.id, plugin);
 		plugin.on('@close', () => this.#plugins.delete(plugin.id));
 
 		try {
@@ -170,7 +192,6 @@ export class PluginHost extends EnhancedEventEmitter<PluginHostEvents> {
 			plugin.close();
 			throw isOurs ? new InvalidStateError('MPH_ERR_CLOSED', 'createPlugin(): the plugin host was closed', { cause: error }) : error;
 		}
-		this.#observer.safeEmit('newplugin', plugin as Plugin);
 
 		return plugin;
 	}
@@ -253,14 +274,18 @@ export class PluginHost extends EnhancedEventEmitter<PluginHostEvents> {
 			}
 		}
 
-		const { logger, timeoutMs, hostUser, hostBin, crashDir } = this.#settings;
-		const hostCommand = (kind: PluginKind): HostCommand => hostCommandFor(kind, hostBin, settings);
+		const { timeoutMs, hostUser: user, hostBin } = this.#settings;
 
 		// Whoever waits should hear of it before there is a unit.
-		hostCommand(hostKindOf([settings.file]));
+		hostCommandFor(hostKindOf([settings.file]), hostBin, settings);
 
+		return this.#newUnit(id, settings, (kind, pluginFile) => new HostProcess({ ...hostCommandFor(kind, hostBin, settings), kind, pluginFile, timeoutMs, user }));
+	}
+
+	#newUnit(id: string, settings: PluginSettings, startHost: StartHost): HostUnit {
+		const { logger, timeoutMs, crashDir } = this.#settings;
 		const unit = new HostUnit({
-			...{ id, settings, hostCommand, logger, timeoutMs, hostUser, crashDir },
+			...{ id, settings, startHost, logger, timeoutMs, crashDir },
 			links: () => this.#adoptedLinks(),
 			onClose: () => this.#units.delete(id),
 		});

@@ -1,6 +1,6 @@
 // One plugin's side of what app and plugin say to one another: the app's values become calls, what the plugin says becomes values.
 
-import type { PluginPost } from './host-process.ts';
+import type { PluginPost } from './host-handle.ts';
 import type { Logger } from './logger.ts';
 import type { NotifyOptions, PluginMessage, RequestAllOptions, RequestOptions } from './plugin-protocol.ts';
 import { decodeAnswer, decodeBody, encodeCall, parseRequestOptions } from './plugin-protocol.ts';

@@ -8,7 +8,7 @@ import type { AttachOptions } from './attach-options.ts';
 import type { Attachment } from './attachment.ts';
 import type { HostDiedError } from './errors.ts';
 import { InvalidStateError } from './errors.ts';
-import type { PluginIdentity, PluginPost } from './host-process.ts';
+import type { PluginIdentity, PluginPost } from './host-handle.ts';
 import type { PluginCode } from './host-run.ts';
 import type { HostUnit, UnitMember } from './host-unit.ts';
 import type { InjectionLimits } from './limits.ts';

@@ -1,7 +1,7 @@
 // What becomes of a packet that two hosts died of: a file for whoever wants to know why, and a report.
 
 import type { CrashCaptures } from './crash-captures.ts';
-import { exitTimeoutMs } from './host-process.ts';
+import { exitTimeoutMs } from './host-handle.ts';
 import type { HostRun, PluginCodes } from './host-run.ts';
 import type { Logger } from './logger.ts';
 import type { PoisonReport } from './plugin-events.ts';

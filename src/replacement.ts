@@ -4,7 +4,7 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { exitTimeoutMs } from './host-process.ts';
+import { exitTimeoutMs } from './host-handle.ts';
 import type { HostRun, SupervisedWorker } from './host-run.ts';
 import type { SupervisorDelays, SupervisorOptions } from './supervisor-types.ts';
 

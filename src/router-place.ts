@@ -20,6 +20,7 @@ export interface Dependent {
 	routerClosed(): void;
 	producerClosed(producerId: string): void;
 	dataProducerClosed(dataProducerId: string): void;
+	transportClosed(transportId: string): void;
 	workerClosed(): void;
 }
 
@@ -33,6 +34,7 @@ export type DataTransport = Pick<Transport, 'type'> & {
 export class RouterPlace {
 	readonly router: RouterRef;
 	readonly link: WorkerLink;
+	readonly #transportIds = new Set<string>();
 	readonly #producerIds = new Set<string>();
 	readonly #dataTransports = new Map<string, DataTransport>();
 	readonly #dependents = new Set<Dependent>();
@@ -65,6 +67,10 @@ export class RouterPlace {
 		return kind === 'producer' ? this.#producerIds.has(id) : this.#dataTransports.has(id);
 	}
 
+	hasTransport(id: string): boolean {
+		return this.#transportIds.has(id);
+	}
+
 	/** Those that an attachment to the router means. */
 	dataProducerIds(pipe: boolean): string[] {
 		return [...this.#dataTransports].filter(([, { type }]) => pipe || type !== 'pipe').map(([id]) => id);
@@ -84,6 +90,14 @@ export class RouterPlace {
 			// It is closing.
 			return undefined;
 		}
+	}
+
+	onNewTransport(transport: Transport): void {
+		this.#transportIds.add(transport.id);
+		transport.observer.once('close', () => {
+			this.#transportIds.delete(transport.id);
+			this.#tell((dependent) => dependent.transportClosed(transport.id));
+		});
 	}
 
 	onNewProducer(producer: Producer): void {

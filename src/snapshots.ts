@@ -1,6 +1,6 @@
 // What plugins handed over as their state: the last one per plugin, worker and shard, for the hosts that come after.
 
-import type { HostSnapshot } from './host-process.ts';
+import type { HostSnapshot } from './host-handle.ts';
 import type { SupervisedWorker } from './host-run.ts';
 
 type KeptSnapshot = { readonly snapshot: HostSnapshot; readonly runNumber: number };

@@ -2,7 +2,7 @@
 
 import type { HostCrash } from './crash-report.ts';
 import type { HostDiedError } from './errors.ts';
-import type { HostProcess, PluginIdentity, PluginPost } from './host-process.ts';
+import type { HostHandle, PluginIdentity, PluginPost } from './host-handle.ts';
 import type { PluginCode, PluginCodes } from './host-run.ts';
 import type { LogLevel } from './logger.ts';
 import type { Placement } from './options.ts';
@@ -32,7 +32,7 @@ export type SupervisorOptions = {
 	readonly placement: Placement;
 	readonly timeoutMs: number;
 	/** Starts a process to run that; it may throw when the system has no room for one. */
-	readonly startHost: (codes: PluginCodes) => HostProcess;
+	readonly startHost: (codes: PluginCodes) => HostHandle;
 	readonly delays?: SupervisorDelays;
 };
 

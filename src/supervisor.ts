@@ -13,7 +13,7 @@ import { InvalidStateError } from './errors.ts';
 import { HostPhase } from './generated/control.js';
 import { HostLauncher } from './host-launcher.ts';
 import { HostPlugins } from './host-plugins.ts';
-import type { HostProcess, PluginIdentity } from './host-process.ts';
+import type { HostHandle, PluginIdentity } from './host-handle.ts';
 import { HostRoles } from './host-roles.ts';
 import type { HostRun, PluginCode, PluginCodes, SupervisedWorker } from './host-run.ts';
 import { HostThreads } from './host-threads.ts';
@@ -73,12 +73,12 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 	}
 
 	/** Undefined while there is none. */
-	get host(): HostProcess | undefined {
+	get host(): HostHandle | undefined {
 		return this.#roles.active?.host;
 	}
 
 	/** Undefined while there is none that could take over in every worker. */
-	get standbyHost(): HostProcess | undefined {
+	get standbyHost(): HostHandle | undefined {
 		return this.#roles.readyStandby?.host;
 	}
 

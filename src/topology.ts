@@ -3,7 +3,7 @@
 
 import type { DataProducer, Producer, Router, Transport, Worker } from 'mediasoup/types';
 
-import type { AttachSettings } from './attach-options.ts';
+import type { AttachSettings, DirectTransportRef } from './attach-options.ts';
 import { InvalidOptionError, InvalidStateError, NotFoundError } from './errors.ts';
 import type { RouterRef } from './options.ts';
 import type { DataTransport, TargetKind } from './router-place.ts';
@@ -48,9 +48,12 @@ export class Topology {
 	}
 
 	/** The router that is named, or the one that has all targets. Which targets there are in a router that is named, its worker knows best. */
-	placeOfTargets({ router, targets }: Pick<AttachSettings, 'router' | 'targets'>): RouterPlace {
+	placeOfTargets({ router, targets, transport }: Pick<AttachSettings, 'router' | 'targets'> & Partial<Pick<AttachSettings, 'transport'>>): RouterPlace {
 		if (router) {
 			return this.placeOf(router);
+		}
+		if (transport) {
+			return this.#placeOfTransport(transport);
 		}
 
 		const named: readonly Named[] = [
@@ -79,6 +82,20 @@ export class Topology {
 		return [...this.#places.values()].filter((place) => named.every(({ kind, id }) => place.has(kind, id)));
 	}
 
+	#placeOfTransport({ id, closed }: DirectTransportRef): RouterPlace {
+		if (closed) {
+			throw new InvalidStateError('MPH_ERR_TRANSPORT_CLOSED', `transport ${id} is closed`);
+		}
+
+		const place = [...this.#places.values()].find((candidate) => candidate.hasTransport(id));
+
+		if (!place) {
+			throw new NotFoundError('MPH_ERR_TRANSPORT_NOT_FOUND', `no router of an adopted worker has a DirectTransport ${id}`);
+		}
+
+		return place;
+	}
+
 	#nowhere(named: readonly Named[]): Error {
 		for (const { kind, id } of named) {
 			if (this.#placesWith([{ kind, id }]).length === 0) {
@@ -105,6 +122,7 @@ export class Topology {
 }
 
 function observeTransport(transport: Transport, place: RouterPlace): void {
+	place.onNewTransport(transport);
 	transport.observer.on('newproducer', (producer: Producer) => place.onNewProducer(producer));
 	transport.observer.on('newdataproducer', (dataProducer: DataProducer) => place.onNewDataProducer(dataProducer, transport as DataTransport));
 }

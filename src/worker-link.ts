@@ -288,7 +288,11 @@ function notFound(type: RequestType, fields: object | undefined, message: string
 }
 
 function notFoundCode(fields: object = {}): CodedError['code'] {
-	const { targets, producerId, dataProducerId } = fields as Partial<Outgoing['Attach'] & Outgoing['AddTarget']>;
+	const { targets, transportId, producerId, dataProducerId } = fields as Partial<Outgoing['Attach'] & Outgoing['AddTarget']>;
+
+	if (transportId !== undefined) {
+		return 'MPH_ERR_TRANSPORT_NOT_FOUND';
+	}
 
 	if (producerId !== undefined || (targets && targets.producerIds.length > 0)) {
 		return 'MPH_ERR_PRODUCER_NOT_FOUND';

@@ -1,11 +1,11 @@
-//! `mph_plugin.h` (ABI 2) in Rust, as much of it as this plugin uses. New fields go to the end of a struct, so what stands here stays right.
+//! `mph_plugin.h` (ABI 3) in Rust, as much of it as this plugin uses. New fields go to the end of a struct, so what stands here stays right.
 //! `mph_host` is complete up to `post`, the last function that is used.
 #![allow(dead_code)]
 
 use std::ffi::c_void;
 use std::os::raw::{c_char, c_int};
 
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;
 
 pub const AUDIO: u8 = 1;
 pub const UNKNOWN_LEVEL: u8 = 255;
@@ -45,6 +45,8 @@ pub struct Packet {
     pub audio_level: u8,
     pub reserved0: u8,
     pub members: u16,
+    pub consumer: u32,
+    pub reserved1: u32,
 }
 
 #[repr(C)]
@@ -136,5 +138,5 @@ pub struct Plugin {
 // The pointers in it are to static texts and functions.
 unsafe impl Sync for Plugin {}
 
-const _: () = assert!(std::mem::size_of::<Packet>() == 72);
+const _: () = assert!(std::mem::size_of::<Packet>() == 80);
 const _: () = assert!(std::mem::size_of::<Plugin>() == 104);

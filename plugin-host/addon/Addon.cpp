@@ -11,6 +11,7 @@ namespace {
 // Once per thread of Node that loads it.
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("startHost", Napi::Function::New<mph::addon::StartHost>(env, "startHost"));
+  exports.Set("openHost", Napi::Function::New<mph::addon::OpenHost>(env, "openHost"));
   exports.Set("abandonThread", Napi::Function::New<mph::addon::AbandonThread>(env, "abandonThread"));
   exports.Set("runThread", Napi::Function::New<mph::addon::ScriptThread::Run>(env, "runThread"));
   mph::addon::AddPluginCalls(env, exports);

@@ -16,15 +16,7 @@ using host::HostFunctions;
 // The last call on this thread that wants an answer: how many its instance had made before, since the number itself is too large for JavaScript.
 thread_local uint64_t lastCall = 0;
 
-ScriptInstance& InstanceOf(const Napi::CallbackInfo& info) {
-  auto* const thread = ScriptThread::Current();
-
-  if (thread == nullptr) {
-    throw Napi::Error::New(info.Env(), "no dispatcher runs on this thread");
-  }
-
-  return thread->Find(info[0].As<Napi::Number>().Uint32Value());
-}
+ScriptInstance& InstanceOf(const Napi::CallbackInfo& info) { return ScriptThread::Find(info.Env(), info[0].As<Napi::Number>().Uint32Value()); }
 
 mph_instance* HandleOf(const ScriptInstance& script) { return reinterpret_cast<mph_instance*>(&script.instance); }
 
@@ -205,6 +197,7 @@ Napi::Value InjectData(const Napi::CallbackInfo& info) {
   const auto consumers = NumbersIn<uint32_t>(what, "consumers");
   const auto subchannels = NumbersIn<uint16_t>(what, "subchannels");
   const auto required = what.Get("requiredSubchannel");
+  const auto ignored = what.Get("ignoredSubchannel");
   const mph_data_out data{
       .size = sizeof(mph_data_out),
       .router = NumberIn(what, "router", 0),
@@ -218,9 +211,28 @@ Napi::Value InjectData(const Napi::CallbackInfo& info) {
       .subchannel_count = static_cast<uint32_t>(subchannels.size()),
       .required_subchannel = required.IsNumber() ? required.As<Napi::Number>().Int32Value() : -1,
       .cause = CauseIn(what),
+      .as_received = static_cast<uint8_t>(FlagIn(what, "asReceived") ? 1 : 0),
+      .has_ignored_subchannel = static_cast<uint8_t>(ignored.IsNumber() ? 1 : 0),
+      .ignored_subchannel = static_cast<uint16_t>(ignored.IsNumber() ? U32(ignored) : 0),
   };
 
   return Call(info, script, info[2].ToBoolean().Value(), [&](uint64_t* call) { return HostFunctions.inject_data(HandleOf(script), &data, call); });
+}
+
+Napi::Value ReceiveRtp(const Napi::CallbackInfo& info) {
+  const auto& script = InstanceOf(info);
+  const auto what = info[1].As<Napi::Object>();
+  const auto packet = ViewOf(what.Get("packet"));
+  const mph_received_rtp rtp{
+      .size = sizeof(mph_received_rtp),
+      .router = NumberIn(what, "router", 0),
+      .producer = NumberIn(what, "producer", 0),
+      .packet_length = static_cast<uint32_t>(packet.length),
+      .packet = packet.data,
+      .cause = CauseIn(what),
+  };
+
+  return Call(info, script, info[2].ToBoolean().Value(), [&](uint64_t* call) { return HostFunctions.receive_rtp(HandleOf(script), &rtp, call); });
 }
 
 Napi::Value RequestKeyFrame(const Napi::CallbackInfo& info) {
@@ -283,6 +295,7 @@ void AddPluginCalls(Napi::Env env, Napi::Object exports) {
   Add<Bypass>(env, exports, "bypass");
   Add<InjectRtp>(env, exports, "injectRtp");
   Add<InjectData>(env, exports, "injectData");
+  Add<ReceiveRtp>(env, exports, "receiveRtp");
   Add<RequestKeyFrame>(env, exports, "requestKeyFrame");
   Add<Subscribe>(env, exports, "subscribe");
   Add<Query>(env, exports, "query");

@@ -1,6 +1,5 @@
 #include "ScriptThread.hpp"
 
-#include "AlternateStack.hpp"
 #include "ScriptCode.hpp"
 
 #include <cstring>
@@ -13,6 +12,9 @@ namespace mph::addon {
 namespace {
 
 thread_local ScriptThread* current = nullptr;
+// By their numbers.
+thread_local std::map<uint32_t, ScriptInstance*> instancesHere;
+thread_local uint32_t lastInstance = 0;
 
 // With packets all the time, before the loop gets its turn.
 constexpr uint32_t TurnsPerLoop = 8;
@@ -41,24 +43,35 @@ Napi::Value BodyOf(Napi::Env env, const void* body, size_t length, bool isBinary
 
 }  // namespace
 
+class ScriptThread::OwnTurn {
+ public:
+  explicit OwnTurn(ScriptThread& thread) : thread_(thread), before_(std::exchange(current, &thread)) { thread_.isInTurn_ = true; }
+  ~OwnTurn() {
+    thread_.isInTurn_ = false;
+    current = before_;
+  }
+
+  OwnTurn(const OwnTurn&) = delete;
+  OwnTurn& operator=(const OwnTurn&) = delete;
+
+ private:
+  ScriptThread& thread_;
+  ScriptThread* const before_;
+};
+
 ScriptThread* ScriptThread::Current() { return current; }
 
 Napi::Value ScriptThread::Run(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
-
-  if (current != nullptr) {
-    throw Napi::Error::New(env, "this thread runs a dispatcher already");
-  }
-
   const auto handle = info[0].As<Napi::Number>().Uint32Value();
   auto slot = Desk().Take(handle);
 
   if (slot == nullptr) {
     throw Napi::Error::New(env, "no dispatcher waits for a thread under number " + std::to_string(handle));
   }
-  current = new ScriptThread(env, std::move(slot), info[1].As<Napi::Object>());
 
-  return current->Begin();
+  // Deletes itself when it has ended.
+  return (new ScriptThread(env, std::move(slot), info[1].As<Napi::Object>()))->Begin();
 }
 
 ScriptThread::ScriptThread(Napi::Env env, std::shared_ptr<ThreadSlot> slot, const Napi::Object& callbacks)
@@ -86,13 +99,11 @@ ScriptThread::ScriptThread(Napi::Env env, std::shared_ptr<ThreadSlot> slot, cons
   napi_get_uv_event_loop(env, &loop_);
   timer_ = new uv_timer_t;
   uv_timer_init(loop_, timer_);
-  timer_->data = this;
-  ++openHandles_;
-  if (loop_ != uv_default_loop()) {
+  Adopt(reinterpret_cast<uv_handle_t*>(timer_));
+  if (slot_->HoldsLoop()) {
     idle_ = new uv_idle_t;
     uv_idle_init(loop_, idle_);
-    idle_->data = this;
-    ++openHandles_;
+    Adopt(reinterpret_cast<uv_handle_t*>(idle_));
     // While the idle handle is stopped: a loop with no handle at all says that it must not wait.
     uv_timer_start(timer_, [](uv_timer_t*) {}, LongMs, LongMs);
   }
@@ -101,9 +112,11 @@ ScriptThread::ScriptThread(Napi::Env env, std::shared_ptr<ThreadSlot> slot, cons
 }
 
 Napi::Value ScriptThread::Begin() {
-  isInTurn_ = true;
-  dispatcher_.Begin(idle_ != nullptr ? uv_backend_fd(loop_) : -1);
-  isInTurn_ = false;
+  {
+    const OwnTurn turn(*this);
+
+    dispatcher_.Begin(idle_ != nullptr ? uv_backend_fd(loop_) : -1);
+  }
   Rest(0);
 
   return ended_.Promise();
@@ -139,10 +152,9 @@ std::optional<int> ScriptThread::TakeTurn() {
   {
     // Microtasks run at its end.
     const Napi::CallbackScope scope(env_, OpenScope());
+    const OwnTurn turn(*this);
 
-    isInTurn_ = true;
     ms = dispatcher_.Turn();
-    isInTurn_ = false;
   }
   if (ms && !endReason_.empty()) {
     dispatcher_.Abandon(endReason_);
@@ -216,15 +228,21 @@ void ScriptThread::Poll(int fd) {
   }
   poll_ = new uv_poll_t;
   uv_poll_init(loop_, poll_, fd);
-  poll_->data = this;
-  ++openHandles_;
+  Adopt(reinterpret_cast<uv_handle_t*>(poll_));
   uv_poll_start(poll_, UV_READABLE, [](uv_poll_t* poll, int, int) { static_cast<ScriptThread*>(poll->data)->Turn(); });
+}
+
+void ScriptThread::Adopt(uv_handle_t* handle) {
+  handle->data = this;
+  ++openHandles_;
+  if (!slot_->HoldsLoop()) {
+    uv_unref(handle);
+  }
 }
 
 // The dispatcher has ended.
 void ScriptThread::End(const std::string& reason) {
   hasEnded_ = true;
-  current = nullptr;
   // Its descriptors may be closed already, and their numbers in use again.
   CloseHandles();
   try {
@@ -318,8 +336,10 @@ void ScriptThread::Call(const Napi::FunctionReference& function, std::initialize
 }
 
 ScriptInstance& ScriptThread::Create(host::Instance& instance, const mph_instance_info& info) {
-  const auto number = ++lastInstance_;
+  const auto number = ++lastInstance;
   auto& made = *instances_.emplace(number, new ScriptInstance{*this, instance, number}).first->second;
+
+  instancesHere.emplace(number, &made);
 
   instance.StartLater();
   WithJavaScript([&] {
@@ -346,6 +366,7 @@ void ScriptThread::Destroy(const ScriptInstance& instance) {
       // It is about to end in any case.
     }
   }
+  instancesHere.erase(number);
   instances_.erase(number);
 }
 
@@ -455,11 +476,11 @@ napi_value ScriptThread::Text(const char* text) const {
   return text == nullptr ? env_.Undefined() : static_cast<Napi::Value>(Napi::String::New(env_, text));
 }
 
-ScriptInstance& ScriptThread::Find(uint32_t number) const {
-  const auto found = instances_.find(number);
+ScriptInstance& ScriptThread::Find(Napi::Env env, uint32_t number) {
+  const auto found = instancesHere.find(number);
 
-  if (found == instances_.end()) {
-    throw Napi::Error::New(env_, "there is no instance " + std::to_string(number) + " on this thread; it was destroyed");
+  if (found == instancesHere.end()) {
+    throw Napi::Error::New(env, "there is no instance " + std::to_string(number) + " on this thread; it was destroyed");
   }
 
   return *found->second;

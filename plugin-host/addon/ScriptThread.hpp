@@ -1,4 +1,5 @@
 // A thread of Node that runs a dispatcher: its loop wakes the dispatcher, and what the dispatcher has for a script goes to the thread's JavaScript.
+// An app's main thread may run several of them, in turn.
 #pragma once
 
 #include "BatchMemory.hpp"
@@ -35,7 +36,7 @@ class ScriptThread {
   // See addon.d.ts.
   static Napi::Value Run(const Napi::CallbackInfo& info);
 
-  // Of the calling thread, while there is one.
+  // The one whose turn it is on the calling thread, if it is one's.
   static ScriptThread* Current();
 
   ScriptThread(const ScriptThread&) = delete;
@@ -52,14 +53,16 @@ class ScriptThread {
   void OnAnswer(const ScriptInstance& instance, const mph_answer& answer);
   void OnRestore(const ScriptInstance& instance, std::span<const uint8_t> bytes);
 
-  // From JavaScript. Throws Napi::Error when there is none of that number.
-  ScriptInstance& Find(uint32_t number) const;
+  // Of the calling thread. From JavaScript: throws Napi::Error when there is none of that number.
+  static ScriptInstance& Find(Napi::Env env, uint32_t number);
   // What JavaScript said outside of a callback is looked after in a turn.
   void WakeIfResting() const;
   // Once this turn is over.
   void EndAfterTurn(const std::string& reason);
 
  private:
+  class OwnTurn;
+
   ScriptThread(Napi::Env env, std::shared_ptr<ThreadSlot> slot, const Napi::Object& callbacks);
   ~ScriptThread() = default;
 
@@ -70,6 +73,8 @@ class ScriptThread {
   bool Stay(int ms);
   void Rest(int ms);
   void Poll(int fd);
+  // A handle of a loop that is not there for this alone does not keep it going.
+  void Adopt(uv_handle_t* handle);
   void End(const std::string& reason);
   template <typename Handle>
   void Close(Handle*& handle);
@@ -102,7 +107,6 @@ class ScriptThread {
   Napi::FunctionReference restore_;
   BatchMemory batch_;
   std::map<uint32_t, std::unique_ptr<ScriptInstance>> instances_;
-  uint32_t lastInstance_{0};
 
   uv_loop_t* loop_{nullptr};
   // Of a thread that is there for this alone: it waits in the dispatcher as long as the loop has nothing else to do, which saves the loop's own two

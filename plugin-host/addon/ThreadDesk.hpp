@@ -15,12 +15,14 @@ namespace mph::addon {
 // A dispatcher until it has ended, wherever it runs.
 class ThreadSlot {
  public:
-  explicit ThreadSlot(host::Dispatcher& dispatcher) : dispatcher_(dispatcher) {}
+  // `holdsLoop`: whether its thread's loop is there for it, and so to go on for as long as it does.
+  ThreadSlot(host::Dispatcher& dispatcher, bool holdsLoop) : dispatcher_(dispatcher), holdsLoop_(holdsLoop) {}
 
   using RingListener = std::function<void(uint32_t router, const std::shared_ptr<const shm::Segment>& packets)>;
 
   // [instance thread]
   host::Dispatcher& GetDispatcher() const { return dispatcher_; }
+  bool HoldsLoop() const { return holdsLoop_; }
   void SetRingListener(RingListener listener) { onRing_ = std::move(listener); }
   void OnRing(uint32_t router, const std::shared_ptr<const shm::Segment>& packets) const {
     if (onRing_) {
@@ -45,6 +47,7 @@ class ThreadSlot {
 
  private:
   host::Dispatcher& dispatcher_;
+  const bool holdsLoop_;
   RingListener onRing_;
   std::mutex mutex_;
   std::condition_variable released_;
@@ -84,9 +87,9 @@ class ThreadDesk {
   uint32_t last_{0};
 };
 
-// Of the process.
+// Of the process, to its very end: a host's own thread may outlive main().
 inline ThreadDesk& Desk() {
-  static ThreadDesk desk;
+  static auto& desk = *new ThreadDesk;
 
   return desk;
 }

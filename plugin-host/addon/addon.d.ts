@@ -11,8 +11,14 @@ export type HostCallbacks = {
 	readonly onExit: (code: number) => void;
 };
 
-/** Starts the core's Host on a thread of its own. Throws when descriptor 3 is no socket. Once per process. */
+/** Starts the core's Host on a thread of its own. Throws when descriptor 3 is no socket. Once per process, which is the host's from now on. */
 export function startHost(callbacks: HostCallbacks): void;
+
+/**
+ * As startHost(), in a process that is the app's: any number of them, each with a channel of its own, the app's end of which is what it returns.
+ * onThread() is for this thread itself; neither that nor the channel's other end keeps its loop going. It ends by Shutdown, or with the channel.
+ */
+export function openHost(callbacks: HostCallbacks): number;
 
 /** No thread will run it: it could not be started, or ended before runThread(). */
 export function abandonThread(handle: number, reason: string): void;
@@ -90,7 +96,7 @@ export type ThreadCallbacks = {
 	readonly restore: (instance: number, bytes: Uint8Array) => void;
 };
 
-/** Runs the dispatcher on this thread's loop. Resolves when it has ended: the task is over. */
+/** Runs the dispatcher on this thread's loop, beside others. Resolves when it has ended: the task is over. */
 export function runThread(handle: number, callbacks: ThreadCallbacks): Promise<void>;
 
 export type Created = { readonly name: string; readonly version: string; readonly wantsPackets: boolean; readonly wantsData: boolean; readonly tickIntervalMs: number };
@@ -131,16 +137,29 @@ export type DataOut = {
 	readonly consumers?: readonly number[];
 	readonly subchannels?: readonly number[];
 	readonly requiredSubchannel?: number;
+	readonly ignoredSubchannel?: number;
+	readonly cause?: bigint;
+	/** The DirectTransport that dataProducer is on receives it; no consumers are named. */
+	readonly asReceived?: boolean;
+};
+
+export type ReceivedRtp = {
+	readonly router: number;
+	readonly producer: number;
+	/** All of it, the header included. */
+	readonly packet: Uint8Array;
 	readonly cause?: bigint;
 };
 
 /** `wantsAnswer`: then an MPH_OK is followed by answer() with the number that lastCall() gives. */
 export function injectRtp(instance: number, rtp: RtpOut, wantsAnswer: boolean): number;
 export function injectData(instance: number, data: DataOut, wantsAnswer: boolean): number;
+/** The DirectTransport that the producer is on receives it. */
+export function receiveRtp(instance: number, rtp: ReceivedRtp, wantsAnswer: boolean): number;
 export function requestKeyFrame(instance: number, router: number, producer: number, ssrc: number, wantsAnswer: boolean): number;
 export function subscribe(instance: number, router: number, attachment: number, producer: number, wanted: boolean, wantsAnswer: boolean): number;
 export function query(instance: number, router: number, what: number, object: number): number;
-/** Of the last of the five calls above on this thread. */
+/** Of the last of the six calls above on this thread. */
 export function lastCall(): number;
 export function post(instance: number, name: string, body: string | Uint8Array | undefined): number;
 export function reply(instance: number, request: number, failed: boolean, body: string | Uint8Array | undefined): number;

@@ -21,6 +21,13 @@ Part Bytes(const T* values, size_t count) {
   return {reinterpret_cast<const uint8_t*>(values), count * sizeof(T)};
 }
 
+// A plugin that was built before it was there knows of none.
+int32_t IgnoredSubchannel(const mph_data_out& data) {
+  return MPH_HAS(mph_data_out, &data, ignored_subchannel) && data.has_ignored_subchannel != 0 ? data.ignored_subchannel : -1;
+}
+
+uint8_t IsReceived(const mph_data_out& data) { return MPH_HAS(mph_data_out, &data, as_received) && data.as_received != 0 ? 1 : 0; }
+
 // A plugin may say that something is there and give no address.
 bool IsThere(const void* address, size_t count) { return address != nullptr || count == 0; }
 
@@ -89,11 +96,22 @@ std::optional<CallRecord> MakeInjectData(const mph_data_out* data, uint64_t call
 
   const Mph::Layout::InjectDataRecord fixed(NoHeader, call, data->cause, data->data_producer, data->ppid, data->message_length,
                                             static_cast<uint16_t>(data->consumer_count), static_cast<uint16_t>(data->subchannel_count),
-                                            data->required_subchannel, 0);
+                                            data->required_subchannel, IgnoredSubchannel(*data), IsReceived(*data), 0, 0, 0);
   const std::array parts{Bytes(data->consumers, data->consumer_count), Bytes(data->subchannels, data->subchannel_count),
                          Bytes(static_cast<const uint8_t*>(data->message), data->message_length)};
 
   return CallRecord::Make(RecordType::InjectData, fixed, parts);
+}
+
+std::optional<CallRecord> MakeReceiveRtp(const mph_received_rtp* rtp, uint64_t call) {
+  if (rtp == nullptr || !MPH_HAS(mph_received_rtp, rtp, cause) || !IsThere(rtp->packet, rtp->packet_length)) {
+    return std::nullopt;
+  }
+
+  const Mph::Layout::ReceiveRtpRecord fixed(NoHeader, call, rtp->cause, rtp->producer, rtp->packet_length);
+  const std::array parts{Bytes(static_cast<const uint8_t*>(rtp->packet), rtp->packet_length)};
+
+  return CallRecord::Make(RecordType::ReceiveRtp, fixed, parts);
 }
 
 std::optional<CallRecord> MakeKeyFrame(uint32_t producer, uint32_t ssrc, uint64_t call) {

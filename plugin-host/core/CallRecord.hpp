@@ -53,6 +53,7 @@ class CallRecord {
 // `call` 0: no result is wanted. Nothing: the plugin's arguments make no sense.
 std::optional<CallRecord> MakeInjectRtp(const mph_rtp* rtp, uint64_t call);
 std::optional<CallRecord> MakeInjectData(const mph_data_out* data, uint64_t call);
+std::optional<CallRecord> MakeReceiveRtp(const mph_received_rtp* rtp, uint64_t call);
 std::optional<CallRecord> MakeKeyFrame(uint32_t producer, uint32_t ssrc, uint64_t call);
 std::optional<CallRecord> MakeSubscribe(uint32_t attachment, uint32_t producer, bool wanted, uint64_t call);
 

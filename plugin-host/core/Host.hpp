@@ -39,8 +39,10 @@ class Host : private Dispatcher::Listener {
     // A fault of the plugin is about to end the process: the workers learn of it now, as from a crash. [the thread with the fault]
     virtual void ShutDownWorkerSockets() = 0;
     [[noreturn]] virtual void Abort() = 0;
-    // A plugin holds up the end: its threads cannot be waited for. [main]
-    [[noreturn]] virtual void ExitNow(int code) = 0;
+    // A plugin holds up the end: its threads cannot be waited for. Returns where they have to be, since the process is the app's own. [main]
+    virtual void ExitNow(int code) = 0;
+    // Whether threads that run dispatchers have nothing else to do, so that they may be moved and may spin. [main]
+    virtual bool MayPlaceThreads() const { return true; }
 
    protected:
     ~Process() = default;

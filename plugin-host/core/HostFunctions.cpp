@@ -83,6 +83,16 @@ mph_result HostInjectData(mph_instance* handle, const mph_data_out* data, uint64
   return result;
 }
 
+mph_result HostReceiveRtp(mph_instance* handle, const mph_received_rtp* rtp, uint64_t* call) {
+  auto& instance = FromHandle(handle);
+  const auto number = NumberFor(instance, call);
+  const auto result = Submit(instance, rtp == nullptr ? 0 : rtp->router, MakeReceiveRtp(rtp, number), number);
+
+  instance.CountInjection(result);
+
+  return result;
+}
+
 mph_result HostRequestKeyFrame(mph_instance* handle, uint32_t router, uint32_t producer, uint32_t ssrc, uint64_t* call) {
   auto& instance = FromHandle(handle);
   const auto number = NumberFor(instance, call);
@@ -136,6 +146,7 @@ constexpr mph_host HostFunctions{
     .query = HostQuery,
     .post = HostPost,
     .reply = HostReply,
+    .receive_rtp = HostReceiveRtp,
 };
 
 }  // namespace mph::host

@@ -95,7 +95,7 @@ void Host::LoadPlugin(uint32_t request, const Mph::Control::LoadPlugin& message)
     config = "{}";
   }
   if (plugins_.empty()) {
-    placement_ = SettingOf(message.placement());
+    placement_ = process_.MayPlaceThreads() ? SettingOf(message.placement()) : PlacementSetting::None;
   }
 
   auto& plugin = plugins_.emplace_back(Plugin{{id, std::move(code), std::move(config), message.memoryLimit()}, request});

@@ -6,7 +6,8 @@
 
 namespace mph::host {
 
-enum class PlacementSetting : uint8_t { Auto, Shared, Isolated };
+// None: the thread is somebody else's as well. It stays where the system has it, and never spins.
+enum class PlacementSetting : uint8_t { Auto, Shared, Isolated, None };
 
 enum class Place : uint8_t { Shared, Isolated };
 

@@ -37,8 +37,15 @@ cpu_set_t AllowedCpus() {
 }  // namespace
 
 ThreadPlacement::ThreadPlacement(PlacementSetting setting, shm::LinkReader worker, shm::LinkWriter own, PlacementReport& report)
-    : policy_(setting), worker_(worker), own_(own), report_(report) {
+    : isNone_(setting == PlacementSetting::None), policy_(setting), worker_(worker), own_(own), report_(report) {
   const auto now = MonotonicNs();
+
+  if (isNone_) {
+    place_ = Place::Shared;
+    own_.SetCpu(-1);
+
+    return;
+  }
 
   lastServedNs_ = now;
   lastLookNs_ = now;
@@ -48,6 +55,9 @@ ThreadPlacement::ThreadPlacement(PlacementSetting setting, shm::LinkReader worke
 }
 
 ThreadPlacement::~ThreadPlacement() {
+  if (isNone_) {
+    return;
+  }
   own_.SetCpu(-1);
   SetAffinity(AllowedCpus());
   report_.Update([](auto& values) { values.isPlaced = false; });

@@ -45,7 +45,7 @@ class PlacementReport {
 // [instance thread]
 class ThreadPlacement {
  public:
-  // From here on the thread is moved; the destructor puts it back.
+  // From here on the thread is moved, unless the setting is None; the destructor puts it back.
   ThreadPlacement(PlacementSetting setting, shm::LinkReader worker, shm::LinkWriter own, PlacementReport& report);
   ~ThreadPlacement();
 
@@ -54,6 +54,10 @@ class ThreadPlacement {
 
   // After a batch. `ringingNs`: of that time, what it took to wake the worker.
   void OnServed(uint64_t packets, uint64_t beganNs, uint64_t endedNs, uint64_t ringingNs) {
+    if (isNone_) {
+      return;
+    }
+
     const auto busyNs = endedNs - beganNs - ringingNs;
 
     spinWindow_.OnGap(beganNs - lastServedNs_);
@@ -68,7 +72,7 @@ class ThreadPlacement {
 
   // Before a batch: a worker that has moved is followed, or made room for.
   void OnAwake(uint64_t nowNs) {
-    if (worker_.Cpu() != workerCpu_ && nowNs >= nextMoveNs_) {
+    if (!isNone_ && worker_.Cpu() != workerCpu_ && nowNs >= nextMoveNs_) {
       Apply(nowNs);
     }
   }
@@ -83,6 +87,7 @@ class ThreadPlacement {
   void Apply(uint64_t nowNs);
   bool SetAffinity(const cpu_set_t& cpus);
 
+  const bool isNone_;
   PlacementPolicy policy_;
   shm::LinkReader worker_;
   shm::LinkWriter own_;

@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-#define MPH_ABI_VERSION 2u
+#define MPH_ABI_VERSION 3u
 
 #if defined(__GNUC__)
 #define MPH_EXPORT __attribute__((visibility("default")))
@@ -90,6 +90,8 @@ typedef struct mph_packet {
   uint8_t audio_level;    /* -dBov: 0 is loud, 127 is silence (RFC 6464) */
   uint8_t reserved0;
   uint16_t members; /* the worker's */
+  uint32_t consumer; /* of an attachment to a DirectTransport: which it is sent for, with SSRC, numbers and ids of that consumer; else 0 */
+  uint32_t reserved1;
 } mph_packet;
 
 static inline const uint8_t *mph_packet_bytes(const mph_packet *packet) {
@@ -119,6 +121,8 @@ typedef struct mph_data {
   uint16_t members;
   int32_t required_subchannel; /* -1: none, like the next one */
   int32_t ignored_subchannel;
+  uint32_t data_consumer; /* of an attachment to a DirectTransport: which it is sent for; else 0 */
+  uint32_t reserved0;
 } mph_data;
 
 /* RFC 8831. An empty message has one byte, which is not part of it. */
@@ -299,7 +303,24 @@ typedef struct mph_data_out {
   uint32_t subchannel_count;
   int32_t required_subchannel; /* -1: none */
   uint64_t cause;
+  uint8_t as_received; /* 1: the DirectTransport that data_producer is on receives it (see mph_received_rtp); no consumers are named */
+  uint8_t has_ignored_subchannel; /* 1: ignored_subchannel counts */
+  uint16_t ignored_subchannel;    /* data consumers that have it do not get it */
+  uint32_t reserved;
 } mph_data_out;
+
+/*
+ * A whole RTP packet that the DirectTransport which the producer is on receives, as if the app had sent it. An attachment of this plugin must have that
+ * transport as its target.
+ */
+typedef struct mph_received_rtp {
+  uint32_t size;
+  uint32_t router;
+  uint32_t producer;
+  uint32_t packet_length;
+  const void *packet; /* header, extensions and payload type as the producer's own parameters have them */
+  uint64_t cause;     /* as in mph_rtp */
+} mph_received_rtp;
 
 /* What query() can ask for; the JSON is described at QueryWhat in control.fbs. */
 typedef enum mph_query {
@@ -352,6 +373,8 @@ typedef struct mph_host {
   mph_result (*post)(mph_instance *instance, const char *name, const void *body, size_t length, int binary);
   /* Answers mph_message.request, once. With `failed` the body is text that says what is wrong. */
   mph_result (*reply)(mph_instance *instance, uint64_t request, int failed, const void *body, size_t length, int binary);
+  /* Like inject_rtp(), but it comes in where the app's own packets do. */
+  mph_result (*receive_rtp)(mph_instance *instance, const mph_received_rtp *rtp, uint64_t *call);
 } mph_host;
 
 #define MPH_MESSAGE_MAX 1048576

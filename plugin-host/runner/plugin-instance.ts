@@ -160,7 +160,7 @@ export class PluginInstance {
 
 	#contextFor(config: unknown): PluginContext {
 		const { pluginId, file, shard, workerPid } = this.#options.info;
-		const { inject, injectData, requestKeyFrame, subscribe, query, post, snapshot } = this.#calls;
+		const { inject, injectData, receiveRtp, requestKeyFrame, subscribe, query, post, snapshot } = this.#calls;
 		const log: Log = {
 			debug: (message) => this.#write('debug', message),
 			info: (message) => this.#write('info', message),
@@ -173,7 +173,7 @@ export class PluginInstance {
 			info: { pluginId, file, shard, workerPid },
 			log,
 			counter: (name) => this.#counters.get(name),
-			...{ inject, injectData, requestKeyFrame, subscribe, query, post, snapshot },
+			...{ inject, injectData, receiveRtp, requestKeyFrame, subscribe, query, post, snapshot },
 			drain: () => this.#drain.wait(),
 		};
 	}

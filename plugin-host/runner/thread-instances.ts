@@ -14,14 +14,17 @@ export class ThreadInstances {
 	readonly callbacks: ThreadCallbacks;
 	readonly #addon: Addon;
 	readonly #isStrict: boolean;
+	readonly #load: typeof loadPlugin;
 	readonly #memories = new RecordMemories();
 	readonly #instances = new Map<number, PluginInstance>();
 	readonly #files = new Map<number, string>();
 	readonly #loading = new Map<number, Loading>();
 
-	constructor(addon: Addon, isStrict: boolean) {
+	/** `load`: from a plugin's file and its configuration as JSON to what is to be run. */
+	constructor(addon: Addon, isStrict: boolean, load = loadPlugin) {
 		this.#addon = addon;
 		this.#isStrict = isStrict;
+		this.#load = load;
 
 		const of = (instance: number): PluginInstance | undefined => this.#instances.get(instance);
 
@@ -76,7 +79,7 @@ export class ThreadInstances {
 		this.#loading.set(instance, loading);
 
 		try {
-			const { definition, config } = await loadPlugin(info.file, info.config);
+			const { definition, config } = await this.#load(info.file, info.config);
 
 			if (loading.isOver) {
 				return;

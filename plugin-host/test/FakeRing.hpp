@@ -95,7 +95,7 @@ class FakeRing {
 
     const PacketRecord record(RecordHeader(length, RecordType::Packet, 0, sizeof(PacketRecord)), ticket, host::MonotonicNs(), 0, producer,
                               to.run, 1234, 5678, payloadLength, payloadLength, sequenceNumber, 12, 0, 100, MediaKind::Audio, Codec::Opus, 0, 0,
-                              255, 255, 30, 0, to.members);
+                              255, 255, 30, 0, to.members, 0, 0);
 
     std::memcpy(bytes, &record, sizeof record);
     std::memset(bytes + sizeof record, 0xab, payloadLength);
@@ -120,7 +120,7 @@ class FakeRing {
 
     const auto size = static_cast<uint32_t>(message.size());
     const DataRecord record(RecordHeader(length, RecordType::Data, 0, static_cast<uint16_t>(offset)), ticket, host::MonotonicNs(), 0, 9,
-                            to.run, ppid, size, size, static_cast<uint16_t>(subchannels.size()), to.members, -1, -1);
+                            to.run, ppid, size, size, static_cast<uint16_t>(subchannels.size()), to.members, -1, -1, 0, 0);
 
     std::memcpy(bytes, &record, sizeof record);
     std::copy(subchannels.begin(), subchannels.end(), reinterpret_cast<uint16_t*>(bytes + sizeof record));

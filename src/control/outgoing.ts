@@ -74,6 +74,8 @@ export type Outgoing = {
 		readonly audioLevel: number;
 		readonly subscribe: boolean;
 		readonly wholeFrames: boolean;
+		/** A DirectTransport, which is the only target then. */
+		readonly transportId?: string | undefined;
 	};
 	AddTarget: TargetChange;
 	RemoveTarget: TargetChange;
@@ -140,7 +142,7 @@ const encoders: Encoders = {
 			b.createString(f.pluginId),
 			b.createString(f.routerId),
 			b.createString(f.member),
-			f.targets !== undefined,
+			f.targets !== undefined || f.transportId !== undefined,
 			Attach.createProducerIdsVector(b, strings(b, f.targets?.producerIds)),
 			Attach.createDataProducerIdsVector(b, strings(b, f.targets?.dataProducerIds)),
 			f.targets?.keepWithoutTargets ?? false,
@@ -164,6 +166,7 @@ const encoders: Encoders = {
 			f.subscribe,
 			f.wholeFrames,
 			f.onError,
+			b.createString(f.transportId),
 		),
 	AddTarget: (b, f) =>
 		AddTarget.createAddTarget(b, b.createString(f.attachmentId), b.createString(f.producerId), b.createString(f.dataProducerId)),

@@ -27,7 +27,7 @@ export { readVp8 } from './payload/vp8.ts';
 export type { Vp8Payload } from './payload/vp8.ts';
 export { readVp9 } from './payload/vp9.ts';
 export type { Vp9Payload, Vp9Structure } from './payload/vp9.ts';
-export type { Cause, Counter, DataInjection, Log, OnResult, PluginContext, PluginInfo, QueryAnswers, RtpInjection } from './plugin-context.ts';
+export type { Cause, Counter, DataInjection, Log, OnResult, PluginContext, PluginInfo, QueryAnswers, ReceivedRtp, RtpInjection } from './plugin-context.ts';
 export type { ReadonlyBytes } from './readonly-bytes.ts';
 export type { CodecName, KindName } from './record-names.ts';
 export type { BypassAmount } from './record-view.ts';

@@ -36,6 +36,11 @@ export class MessageView extends RecordView {
 		return this.known?.id;
 	}
 
+	/** Number of the data consumer in this plugin's events that a DirectTransport sends it for. Undefined: the attachment is to none. */
+	get dataConsumer(): number | undefined {
+		return this.record.getUint32(this.at + field.dataConsumer, true) || undefined;
+	}
+
 	/** Bytes of the message. */
 	get length(): number {
 		return this.#isEmpty ? 0 : this.record.getUint32(this.at + field.fullLength, true);
@@ -61,6 +66,11 @@ export class MessageView extends RecordView {
 
 	get bytes(): ReadonlyBytes {
 		return this.view(this.bytesAt, this.bytesAt + this.copiedLength);
+	}
+
+	/** @private With the byte that stands for an empty message. */
+	get wireBytes(): ReadonlyBytes {
+		return this.view(this.bytesAt, this.bytesAt + this.record.getUint32(this.at + field.copiedLength, true));
 	}
 
 	/** As UTF-8, whatever `isString` says. */

@@ -80,6 +80,14 @@ export class PacketView extends RecordView {
 		return this.known?.id;
 	}
 
+	/**
+	 * Number of the consumer in this plugin's events that a DirectTransport sends it for (`transport` of attach()): SSRC, numbers, payload type and extension
+	 * ids are that consumer's. Undefined: the attachment is to none.
+	 */
+	get consumer(): number | undefined {
+		return this.record.getUint32(this.at + field.consumer, true) || undefined;
+	}
+
 	/** Which of the producer's encodings; undefined: unknown, like the layers. */
 	get encodingIndex(): number | undefined {
 		return knownLayer(this.record.getUint8(this.at + field.encodingIndex));

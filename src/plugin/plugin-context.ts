@@ -38,6 +38,22 @@ export type DataInjection = {
 	readonly consumers?: readonly number[];
 	readonly subchannels?: readonly number[];
 	readonly requiredSubchannel?: number;
+	/** Data consumers that have it do not get it. */
+	readonly ignoredSubchannel?: number;
+	/**
+	 * The DirectTransport that the data producer is on receives it, as if the app had sent it; `consumers` are left out then. An attachment of this plugin must
+	 * have that transport as its target, else the result is 'unknown'.
+	 */
+	readonly asReceived?: boolean;
+	readonly cause?: Cause;
+};
+
+/** As with `asReceived`: the DirectTransport that the producer is on receives it. */
+export type ReceivedRtp = {
+	readonly router: number;
+	readonly producer: number;
+	/** A whole RTP packet, with the SSRC, payload type and extension ids of the producer's own parameters. Copied before the call returns. */
+	readonly packet: Uint8Array | ReadonlyBytes;
 	readonly cause?: Cause;
 };
 
@@ -79,6 +95,8 @@ export type PluginContext<Config = unknown, Events extends EventMap = EventMap> 
 	/** Sends an RTP packet to the consumers of a producer, at any time: receivers see one stream. */
 	inject(rtp: RtpInjection, onResult?: OnResult): CallResult;
 	injectData(data: DataInjection, onResult?: OnResult): CallResult;
+	/** Sends a whole RTP packet as a producer of a DirectTransport. */
+	receiveRtp(rtp: ReceivedRtp, onResult?: OnResult): CallResult;
 	/** Without `ssrc`: of all streams of the producer. A packet will do. mediasoup limits how often senders are asked. */
 	requestKeyFrame(of: { readonly router: number; readonly producer: number; readonly ssrc?: number }, onResult?: OnResult): CallResult;
 	/** For attachments with `subscribe`: packets of that producer, or messages of that data producer, come from now on, or no more. */

@@ -14,7 +14,7 @@ export function packetRecord(sequenceNumber: number): Buffer {
 	PacketRecord.createPacketRecord(
 		...([builder, PacketRecord.sizeOf() + bytes.length, RecordType.Packet, 0, PacketRecord.sizeOf()] as const),
 		...([BigInt(sequenceNumber), 0n, 0n, 1, 1, 77, 0, bytes.length, bytes.length, sequenceNumber, 12] as const),
-		...([0, 111, 1, 1, 0, 0, 255, 255, 255, 0, 0] as const),
+		...([0, 111, 1, 1, 0, 0, 255, 255, 255, 0, 0, 0, 0] as const),
 	);
 
 	return Buffer.concat([builder.dataBuffer().bytes().subarray(builder.dataBuffer().capacity() - builder.offset()), bytes]);
@@ -27,7 +27,7 @@ export function messageRecord(text: string): Buffer {
 
 	DataRecord.createDataRecord(
 		...([builder, DataRecord.sizeOf() + bytes.length, RecordType.Data, 0, DataRecord.sizeOf()] as const),
-		...([1n, 0n, 0n, 3, 2, 51, bytes.length, bytes.length, 0, 1, -1, -1] as const),
+		...([1n, 0n, 0n, 3, 2, 51, bytes.length, bytes.length, 0, 1, -1, -1, 0, 0] as const),
 	);
 
 	const padding = Buffer.alloc((8 - (bytes.length % 8)) % 8);

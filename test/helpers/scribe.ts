@@ -35,6 +35,7 @@ export type DataOut = {
 	readonly consumers?: readonly number[];
 	readonly subchannels?: readonly number[];
 	readonly requiredSubchannel?: number;
+	readonly asReceived?: boolean;
 	readonly message: Buffer;
 };
 
@@ -53,7 +54,7 @@ export function injectRtp({ call = 0n, cause = 0n, producer, ssrc, timestamp = 0
 	);
 }
 
-export function injectData({ call = 0n, cause = 0n, dataProducer, ppid = 51, consumers = [], subchannels = [], requiredSubchannel = -1, message }: DataOut): Buffer {
+export function injectData({ call = 0n, cause = 0n, dataProducer, ppid = 51, consumers = [], subchannels = [], requiredSubchannel = -1, asReceived = false, message }: DataOut): Buffer {
 	const listed = Buffer.alloc(subchannels.length * 2);
 
 	subchannels.forEach((subchannel, index) => listed.writeUInt16LE(subchannel, index * 2));
@@ -64,7 +65,7 @@ export function injectData({ call = 0n, cause = 0n, dataProducer, ppid = 51, con
 		(builder) =>
 			InjectDataRecord.createInjectDataRecord(
 				...([builder, InjectDataRecord.sizeOf() + body.length, RecordType.InjectData, 0, 0, call, cause, dataProducer, ppid] as const),
-				...([message.length, consumers.length, subchannels.length, requiredSubchannel, 0] as const),
+				...([message.length, consumers.length, subchannels.length, requiredSubchannel, -1, asReceived ? 1 : 0, 0, 0, 0] as const),
 			),
 		body,
 	);

@@ -28,6 +28,7 @@ export type PacketFields = {
 	/** The packet on the wire. */
 	bytes?: Uint8Array;
 	headerLength?: number;
+	consumer?: number;
 	paddingLength?: number;
 	copiedLength?: number;
 };
@@ -54,15 +55,15 @@ export function packetBytes(fields: PacketFields = {}): Uint8Array {
 		...([fields.ssrc ?? 77, fields.timestamp ?? 0, bytes.length, copiedLength, fields.sequenceNumber ?? 1] as const),
 		...([headerLength, fields.paddingLength ?? 0, fields.payloadType ?? 111, fields.kind ?? MediaKind.Audio] as const),
 		...([fields.codec ?? Codec.Opus, fields.packetFlags ?? 0, fields.encodingIndex ?? 255, fields.spatialLayer ?? 255] as const),
-		...([fields.temporalLayer ?? 255, fields.audioLevel ?? 255, 0, 1] as const),
+		...([fields.temporalLayer ?? 255, fields.audioLevel ?? 255, 0, 1, fields.consumer ?? 0, 0] as const),
 	);
 
 	return Buffer.concat([fixedPart(builder), bytes.subarray(0, copiedLength)]);
 }
 
-export type MessageFields = { ticket?: bigint; ppid?: number; message?: string | Uint8Array; subchannels?: readonly number[]; requiredSubchannel?: number };
+export type MessageFields = { ticket?: bigint; ppid?: number; message?: string | Uint8Array; subchannels?: readonly number[]; requiredSubchannel?: number; dataConsumer?: number };
 
-export function messageBytes({ ticket = 1n, ppid = 51, message = 'hello', subchannels = [], requiredSubchannel = -1 }: MessageFields = {}): Uint8Array {
+export function messageBytes({ ticket = 1n, ppid = 51, message = 'hello', subchannels = [], requiredSubchannel = -1, dataConsumer = 0 }: MessageFields = {}): Uint8Array {
 	const bytes = Buffer.from(message as string);
 	const names = Buffer.alloc(Math.ceil((subchannels.length * 2) / 8) * 8);
 	const builder = new Builder();
@@ -70,7 +71,7 @@ export function messageBytes({ ticket = 1n, ppid = 51, message = 'hello', subcha
 	subchannels.forEach((subchannel, i) => names.writeUInt16LE(subchannel, i * 2));
 	DataRecord.createDataRecord(
 		...([builder, DataRecord.sizeOf() + names.length + bytes.length, RecordType.Data, 0, DataRecord.sizeOf() + names.length] as const),
-		...([ticket, 0n, 0n, 4, 2, ppid, bytes.length, bytes.length, subchannels.length, 1, requiredSubchannel, -1] as const),
+		...([ticket, 0n, 0n, 4, 2, ppid, bytes.length, bytes.length, subchannels.length, 1, requiredSubchannel, -1, dataConsumer, 0] as const),
 	);
 
 	return Buffer.concat([fixedPart(builder), names, bytes]);
@@ -123,7 +124,7 @@ export class FakeAddon {
 		return {
 			...{ endThread: take('endThread'), log: take('log'), count: take('count'), snapshot: take('snapshot') },
 			...{ verdict: take('verdict'), replace: take('replace'), extend: take('extend'), bypass: take('bypass') },
-			...{ injectRtp: numbered('injectRtp'), injectData: numbered('injectData'), requestKeyFrame: numbered('requestKeyFrame') },
+			...{ injectRtp: numbered('injectRtp'), injectData: numbered('injectData'), receiveRtp: numbered('receiveRtp'), requestKeyFrame: numbered('requestKeyFrame') },
 			...{ subscribe: numbered('subscribe'), query: numbered('query'), lastCall: () => this.#lastCall, post: take('post'), reply: take('reply') },
 		};
 	}

@@ -86,7 +86,7 @@ t.test('a plugin knows itself, an attachment too', async (t) => {
 		...{ context: { room: '42' }, appData: { answer: 42 } },
 	});
 
-	t.match(await plugin.dump(), { name: 'drop-every-nth', abiVersion: 2, hostState: 'running', hostPid: plugin.hostPid, attachmentIds: [attachment.id] });
+	t.match(await plugin.dump(), { name: 'drop-every-nth', abiVersion: 3, hostState: 'running', hostPid: plugin.hostPid, attachmentIds: [attachment.id] });
 	t.equal(plugin.config.n, 3);
 	t.equal(plugin.appData.who, 'me');
 	t.equal(attachment.appData.answer, 42);

@@ -22,21 +22,21 @@ int main() {
   tap::is(at<uint16_t>(header, 6), 0x0607, "RecordHeader.payload_offset stands at 6");
 
   const Layout::PacketRecord packet(header, 8, 16, 24, 32, 36, 40, 44, 48, 52, 56, 58, 60, 61, Layout::MediaKind::Video, Layout::Codec::Av1,
-                                    64, 65, 66, 67, 68, 0, 0);
+                                    64, 65, 66, 67, 68, 0, 70, 72, 0);
   bool inPlace = true;
   for (const size_t offset : {8, 16, 24}) {
     inPlace &= at<uint64_t>(packet, offset) == offset;
   }
-  for (const size_t offset : {32, 36, 40, 44, 48, 52}) {
+  for (const size_t offset : {32, 36, 40, 44, 48, 52, 72}) {
     inPlace &= at<uint32_t>(packet, offset) == offset;
   }
-  for (const size_t offset : {56, 58}) {
+  for (const size_t offset : {56, 58, 70}) {
     inPlace &= at<uint16_t>(packet, offset) == offset;
   }
   for (const size_t offset : {60, 61, 64, 65, 66, 67, 68}) {
     inPlace &= at<uint8_t>(packet, offset) == offset;
   }
-  tap::ok(inPlace, "PacketRecord's fields stand at 8, 16, 24 (64 bits), 32 to 52 (32), 56, 58 (16), 60 to 68 (8)");
+  tap::ok(inPlace, "PacketRecord's fields stand at 8, 16, 24 (64 bits), 32 to 52, 72 (32), 56, 58, 70 (16), 60 to 68 (8)");
   tap::is(at<uint8_t>(packet, 62), static_cast<int>(Layout::MediaKind::Video), "PacketRecord.kind stands at 62");
   tap::is(at<uint8_t>(packet, 63), static_cast<int>(Layout::Codec::Av1), "PacketRecord.codec stands at 63");
 

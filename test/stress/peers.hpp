@@ -93,7 +93,7 @@ class Worker {
     const Layout::RecordHeader header(length, Layout::RecordType::Packet, 0, sizeof(Layout::PacketRecord));
     const Layout::PacketRecord packet(header, sent_ + 1, plan.key, 0, 1, 2, 3, static_cast<uint32_t>(sent_), plan.payload, plan.payload,
                                       static_cast<uint16_t>(sent_), 12, 0, 100, Layout::MediaKind::Video, Layout::Codec::Vp8, 0, 0, 255,
-                                      255, 255, 0, 0);
+                                      255, 255, 0, 0, 0, 0);
     std::memcpy(record, &packet, sizeof(packet));
     checksums_.push_back(fill(record + sizeof(packet), plan));
     packets_.Commit();

@@ -30,7 +30,7 @@ t.test('the native host loads a plugin and says what it is', async (t) => {
 	const file = fixturePlugin('accept-all');
 	const host = start(t, nativeHostBin, { pluginFile: file });
 
-	t.match(await host.loadPlugin(load(file)), { name: String, abiVersion: 2 });
+	t.match(await host.loadPlugin(load(file)), { name: String, abiVersion: 3 });
 	t.match(await host.getStats(), [{ workerPid: 0, packets: 0 }]);
 	host.shutdown(10_000);
 	t.same(await inTime('its end', host.exited), { code: 0, signal: null });
@@ -42,7 +42,7 @@ t.test('what is wrong with a plugin file has a code and names the file', async (
 	for (const [file, name, code, message] of [
 		[noLibrary, 'PluginLoadError', 'MPH_ERR_PLUGIN_FILE', /text\.so.*it must be a shared object/],
 		[fixturePlugin('no-entry'), 'PluginLoadError', 'MPH_ERR_PLUGIN_ABI', /no-entry\.so exports no mph_plugin_entry\(\)/],
-		[fixturePlugin('wrong-abi'), 'PluginLoadError', 'MPH_ERR_PLUGIN_ABI', /wrong-abi\.so has ABI version 99, this host speaks version 2/],
+		[fixturePlugin('wrong-abi'), 'PluginLoadError', 'MPH_ERR_PLUGIN_ABI', /wrong-abi\.so has ABI version 99, this host speaks version 3/],
 		[fixturePlugin('fails-in-create'), 'PluginCreateError', 'MPH_ERR_PLUGIN_CREATE', /could not be created.*\(.*fails-in-create\.so\)/],
 		[fixturePlugin('throws-in-create'), 'PluginCreateError', 'MPH_ERR_PLUGIN_CREATE', /thrown on purpose \(.*throws-in-create\.so\)/],
 	] as const) {

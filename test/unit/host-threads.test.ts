@@ -5,6 +5,7 @@ import t from 'tap';
 
 import type { HostCrash } from '../../src/crash-report.ts';
 import { HostPhase } from '../../src/generated/control.js';
+import type { HostHandle } from '../../src/host-handle.ts';
 import { HostProcess } from '../../src/host-process.ts';
 import type { HostQuarantine, HostRecovery, SupervisorOptions } from '../../src/supervisor-types.ts';
 import type { Supervisor } from '../../src/supervisor.ts';
@@ -13,7 +14,7 @@ import { isAlive, standInHost } from '../helpers/processes.ts';
 import { SupervisedStandIn, makeSupervisor, say } from '../helpers/supervised.ts';
 import { until } from '../helpers/until.ts';
 
-type Stage = { readonly supervisor: Supervisor; readonly workers: readonly SupervisedStandIn[]; readonly host: HostProcess };
+type Stage = { readonly supervisor: Supervisor; readonly workers: readonly SupervisedStandIn[]; readonly host: HostHandle };
 
 async function stage(t: Test, workerCount: number, options: Partial<SupervisorOptions> = {}): Promise<Stage> {
 	const workers = Array.from({ length: workerCount }, (_, index) => new SupervisedStandIn(index + 1));
@@ -32,7 +33,7 @@ async function stage(t: Test, workerCount: number, options: Partial<SupervisorOp
 }
 
 /** What the host does when the thread for that worker ends. */
-function loseWorker(host: HostProcess, { pid: workerPid }: SupervisedStandIn, reason: string): Promise<void> {
+function loseWorker(host: HostHandle, { pid: workerPid }: SupervisedStandIn, reason: string): Promise<void> {
 	return host.notify({ pluginId: 'plugin-1', workerPid, shard: 0, method: 'lose worker', body: Buffer.from(reason), binary: false });
 }
 

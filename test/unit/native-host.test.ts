@@ -52,7 +52,7 @@ async function failureOf(request: Promise<unknown>): Promise<{ code: string; mes
 t.test('a plugin is loaded and introduces itself', async (t) => {
 	const { client, load } = startHost(t);
 
-	t.same(await load(fixture('accept-all')), { name: 'accept-all', version: '1.2.3', abiVersion: 2 });
+	t.same(await load(fixture('accept-all')), { name: 'accept-all', version: '1.2.3', abiVersion: 3 });
 	t.match(await failureOf(load(fixture('drop-all'))), { code: 'Exists', message: /has plugin plugin-1 already, from .*accept-all\.so/ });
 
 	const { instances } = await client.request('GetHostStats', {});
@@ -70,8 +70,8 @@ t.test('what cannot be loaded is refused with the file, the reason and a remedy'
 		[repoRoot, 'PluginFile', /is not a regular file; give the path of the \.so itself/],
 		[notAnObject, 'PluginFile', /plugin\.so: .*; it must be a shared object for this machine/],
 		[fixture('no-entry'), 'PluginAbi', /no-entry\.so exports no mph_plugin_entry\(\)/],
-		[fixture('wrong-abi'), 'PluginAbi', /wrong-abi\.so has ABI version 99, this host speaks version 2; rebuild the plugin/],
-		[fixture('short-descriptor'), 'PluginAbi', /descriptor of 8 bytes, ABI version 2 has at least \d+/],
+		[fixture('wrong-abi'), 'PluginAbi', /wrong-abi\.so has ABI version 99, this host speaks version 3; rebuild the plugin/],
+		[fixture('short-descriptor'), 'PluginAbi', /descriptor of 8 bytes, ABI version 3 has at least \d+/],
 		[fixture('no-create'), 'PluginAbi', /without `create`/],
 		[fixture('throws-in-create'), 'PluginCreate', /^plugin throws-in-create 1\.0\.0 could not be created: thrown on purpose$/],
 		[fixture('fails-in-create'), 'PluginCreate', /create returned 7 and wrote no reason/],
@@ -190,7 +190,7 @@ t.test('throttle names the field and the value that it does not take', async (t)
 	for (const [config, message] of cases) {
 		t.match(await failureOf(load(example('throttle'), config)), { code: 'PluginCreate', message }, JSON.stringify(config));
 	}
-	t.match(await load(example('throttle'), { packetsPerSecond: 200 }), { name: 'throttle', abiVersion: 2 });
+	t.match(await load(example('throttle'), { packetsPerSecond: 200 }), { name: 'throttle', abiVersion: 3 });
 });
 
 t.test('mph_plugin.h compiles as C99 and C++17 without a warning', async (t) => {

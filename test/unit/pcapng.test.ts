@@ -36,7 +36,7 @@ function record(n: number, { type = RecordType.Packet, producer = 1, full, copie
 	PacketRecord.createPacketRecord(
 		...([builder, length ?? PacketRecord.sizeOf() + bytes.length, type, 0, PacketRecord.sizeOf()] as const),
 		...([BigInt(n), BigInt(n) * 1_000_000n, 0n, producer, 9, 77, n * 960, full ?? bytes.length, copied ?? bytes.length, n, 12] as const),
-		...([0, 111, 1, 1, 0, 0, 255, 255, 255, 0, 0] as const),
+		...([0, 111, 1, 1, 0, 0, 255, 255, 255, 0, 0, 0, 0] as const),
 	);
 
 	const header = builder.dataBuffer().bytes().subarray(builder.dataBuffer().capacity() - builder.offset());
@@ -55,7 +55,7 @@ function message(bytes: Buffer, { subchannels = [], count = subchannels.length, 
 	subchannels.forEach((subchannel, index) => numbers.writeUInt16LE(subchannel, 2 * index));
 	DataRecord.createDataRecord(
 		...([builder, headerLength + bytes.length, RecordType.Data, 0, headerLength] as const),
-		...([5n, 1_000_000n, 0n, 3, 9, 51, full, bytes.length, count, 1, -1, -1] as const),
+		...([5n, 1_000_000n, 0n, 3, 9, 51, full, bytes.length, count, 1, -1, -1, 0, 0] as const),
 	);
 
 	const header = builder.dataBuffer().bytes().subarray(builder.dataBuffer().capacity() - builder.offset());

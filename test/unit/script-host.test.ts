@@ -42,7 +42,7 @@ t.test('a script is loaded, logs and prints, and the process ends in good order'
 	const { host, lines } = start(t);
 	const file = plugin(t, "log.warn(`got ${JSON.stringify(config)}`);\nconsole.log('to stdout');\nconsole.error('to stderr');");
 
-	t.match(await host.loadPlugin(load(file, 'plugin-1', { n: 1 })), { name: 'plugin', version: '2.0.0', abiVersion: 2 });
+	t.match(await host.loadPlugin(load(file, 'plugin-1', { n: 1 })), { name: 'plugin', version: '2.0.0', abiVersion: 3 });
 	await until('its lines', () => lines.length >= 3);
 	t.same([...lines].sort(), ['info : to stdout', 'warn : to stderr', 'warn plugin-1: got {"n":1}']);
 	t.match(await host.getStats(), [{ pluginId: 'plugin-1', workerPid: 0 }]);
@@ -54,7 +54,7 @@ t.test('scripts and shared objects share a process, and each is unloaded by itse
 	const { host } = start(t);
 
 	await host.loadPlugin(load(plugin(t, ''), 'script'));
-	t.match(await host.loadPlugin(load(fixturePlugin('accept-all'), 'native')), { name: String, abiVersion: 2 });
+	t.match(await host.loadPlugin(load(fixturePlugin('accept-all'), 'native')), { name: String, abiVersion: 3 });
 	t.same((await host.getStats()).map(({ pluginId }) => pluginId).sort(), ['native', 'script']);
 	await host.unloadPlugin('script');
 	t.same((await host.getStats()).map(({ pluginId }) => pluginId), ['native']);
@@ -72,7 +72,7 @@ for (const [title, body, message] of [
 		const { host } = start(t);
 
 		await t.rejects(host.loadPlugin(load(plugin(t, body))), { code: 'MPH_ERR_PLUGIN_CREATE', message });
-		t.match(await host.loadPlugin(load(fixturePlugin('accept-all'), 'next')), { abiVersion: 2 });
+		t.match(await host.loadPlugin(load(fixturePlugin('accept-all'), 'next')), { abiVersion: 3 });
 	});
 }
 
@@ -82,7 +82,7 @@ t.test('a heap that is exhausted in setup() costs the thread, not the process', 
 
 	await t.rejects(host.loadPlugin(load(file)), { code: 'MPH_ERR_PLUGIN_CREATE' });
 	await until('why', () => lines.some((line) => /memory limit.*threadLimits/.test(line)));
-	t.match(await host.loadPlugin(load(fixturePlugin('accept-all'), 'next')), { abiVersion: 2 });
+	t.match(await host.loadPlugin(load(fixturePlugin('accept-all'), 'next')), { abiVersion: 3 });
 });
 
 t.test('what is printed right before the process dies is not lost', async (t) => {

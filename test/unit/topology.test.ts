@@ -16,6 +16,10 @@ class Recorder implements Dependent {
 		this.events.push(producerId);
 	}
 
+	transportClosed(transportId: string): void {
+		this.events.push(`transport ${transportId}`);
+	}
+
 	dataProducerClosed(dataProducerId: string): void {
 		this.events.push(dataProducerId);
 	}

@@ -2,10 +2,10 @@
 
 import { InvalidStateError, RequestFailedError } from '../../../src/errors.ts';
 import { ppids } from '../../../src/plugin/message-view.ts';
-import type { Cause, DataInjection, OnResult, PluginContext, QueryAnswers, RtpInjection } from '../../../src/plugin/plugin-context.ts';
+import type { Cause, DataInjection, OnResult, PluginContext, QueryAnswers, ReceivedRtp, RtpInjection } from '../../../src/plugin/plugin-context.ts';
 import type { CallResult } from '../../../src/plugin/results.ts';
 import { resultOf } from '../../../src/plugin/results.ts';
-import type { Addon, DataOut, RtpOut } from './addon.ts';
+import type { Addon, DataOut, ReceivedRtp as ReceivedRtpOut, RtpOut } from './addon.ts';
 import { Result } from './addon.ts';
 import { encodeBody } from './bodies.ts';
 import type { Drain, Retries } from './retries.ts';
@@ -71,6 +71,14 @@ export class WorkerCalls {
 		const out: DataOut = { ...where, message: bytes, ppid: ppid ?? ownPpid, ...(cause === undefined ? {} : { cause: causeOf(cause) }) };
 
 		return this.#call('injectData', onResult, (wantsAnswer) => addon.injectData(instance, out, wantsAnswer));
+	};
+
+	readonly receiveRtp: PluginContext['receiveRtp'] = (rtp: ReceivedRtp, onResult?: OnResult) => {
+		const { addon, instance } = this.#options;
+		const { cause } = rtp;
+		const out = (cause === undefined || typeof cause === 'bigint' ? rtp : { ...rtp, cause: causeOf(cause) }) as ReceivedRtpOut;
+
+		return this.#call('receiveRtp', onResult, (wantsAnswer) => addon.receiveRtp(instance, out, wantsAnswer));
 	};
 
 	readonly requestKeyFrame: PluginContext['requestKeyFrame'] = ({ router, producer, ssrc = 0 }, onResult) => {

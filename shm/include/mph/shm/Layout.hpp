@@ -30,7 +30,7 @@ inline constexpr bool IsSharedStruct = sizeof(T) == Size &&
 
 static_assert(IsSharedStruct<Layout::SegmentHeader, 16, 4>);
 static_assert(IsSharedStruct<Layout::RecordHeader, 8, 4>);
-static_assert(IsSharedStruct<Layout::PacketRecord, 72, 8>);
+static_assert(IsSharedStruct<Layout::PacketRecord, 80, 8>);
 static_assert(IsSharedStruct<Layout::EventRecord, 16, 8>);
 static_assert(IsSharedStruct<Layout::VerdictRecord, 24, 8>);
 static_assert(IsPowerOfTwo(RecordAlignment) && RecordAlignment == RecordHeaderSize,

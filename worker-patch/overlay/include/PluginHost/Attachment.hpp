@@ -80,7 +80,7 @@ namespace PluginHost
 
 		bool HasNoTarget() const
 		{
-			return this->producerIds.empty() && this->dataProducerIds.empty();
+			return this->producerIds.empty() && this->dataProducerIds.empty() && this->transport == 0;
 		}
 
 		// Whether packets go through it now.
@@ -100,6 +100,8 @@ namespace PluginHost
 		bool targeted{ false };
 		ankerl::unordered_dense::set<std::string> producerIds;
 		ankerl::unordered_dense::set<std::string> dataProducerIds;
+		// The number of the DirectTransport that it is to; 0: none.
+		uint32_t transport{ 0 };
 		bool keepWithoutTargets{ false };
 		bool audio{ true };
 		bool video{ true };

@@ -51,6 +51,18 @@ namespace PluginHost
 			return this->dataProducer;
 		}
 
+		/* Called for hosts. */
+	public:
+		size_t GetMaxMessageSize() const;
+		/**
+		 * As ProducerTap::Receive().
+		 */
+		void Receive(
+		  RTC::SCTP::Message message,
+		  std::vector<uint16_t>& subchannels,
+		  std::optional<uint16_t> requiredSubchannel,
+		  std::optional<uint16_t> ignoredSubchannel);
+
 		/* Pure virtual methods inherited from Chain. */
 	protected:
 		PluginPlace::PublishResult Publish(const Item& item, const Publication& publication) override;

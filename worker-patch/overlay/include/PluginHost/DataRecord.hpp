@@ -22,6 +22,8 @@ namespace PluginHost::DataRecord
 		uint64_t receivedAtNs{ 0 };
 		uint64_t deadlineNs{ 0 };
 		bool redelivered{ false };
+		// Of a DirectTransport, or 0.
+		uint32_t dataConsumer{ 0 };
 	};
 
 	/**

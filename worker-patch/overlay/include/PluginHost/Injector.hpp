@@ -29,6 +29,7 @@ namespace PluginHost
 		/* One for each type of record. They return false if the lengths in it contradict each other. */
 		bool OnInjectRtp(const Mph::Layout::InjectRtpRecord& record, const UnreadBytes& bytes);
 		bool OnInjectData(const Mph::Layout::InjectDataRecord& record, const UnreadBytes& bytes);
+		bool OnReceiveRtp(const Mph::Layout::ReceiveRtpRecord& record, const UnreadBytes& bytes);
 		/**
 		 * A host reads on where another one stood: what that one injected comes again.
 		 */
@@ -44,6 +45,10 @@ namespace PluginHost
 		 */
 		bool IsNew(uint64_t cause);
 		void NoteCause(uint64_t cause);
+		/**
+		 * Whether it is a producer or data producer for the plugin to inject into.
+		 */
+		bool IsMeant(uint32_t producer) const;
 		void Conclude(uint64_t call, uint64_t cause, Mph::Layout::ResultCode code);
 		Mph::Layout::ResultCode SendRtp(
 		  const Mph::Layout::InjectRtpRecord& record, const UnreadBytes& consumers, const UnreadBytes& payload);

@@ -57,6 +57,13 @@ namespace PluginHost
 		 */
 		bool HasStream(uint32_t ssrc, uint8_t payloadType) const;
 		/**
+		 * The transport receives it, as it does what the app sends. May throw.
+		 *
+		 * @param buffer - Where the packet stands; of bufferSize bytes, for it may grow.
+		 * @return False if it is no RTP packet.
+		 */
+		bool Receive(uint8_t* buffer, size_t length, size_t bufferSize);
+		/**
 		 * Behind the chain, as the next packet of the stream, which there must be. May throw.
 		 *
 		 * @param consumers - In the order of their addresses; none: all.

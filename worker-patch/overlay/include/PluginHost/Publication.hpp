@@ -24,6 +24,8 @@ namespace PluginHost
 		uint64_t receivedAtNs{ 0 };
 		uint64_t deadlineNs{ 0 };
 		bool redelivered{ false };
+		// Of a DirectTransport, or 0.
+		uint32_t consumer{ 0 };
 	};
 } // namespace PluginHost
 

@@ -33,6 +33,10 @@ namespace PluginHost
 		void OnProducerClosed(RouterTap* routerTap, const std::string& producerId);
 		void OnDataProducerClosed(RouterTap* routerTap, const std::string& dataProducerId);
 		/**
+		 * Attachments to it end with it.
+		 */
+		void OnTransportClosed(RouterTap* routerTap, uint32_t transport);
+		/**
 		 * Throws if one more pair of rings would exceed what this worker may use.
 		 */
 		void CheckRingBudget(uint32_t packetRingSize, uint32_t verdictRingSize) const;

@@ -4,6 +4,7 @@
 #include "common.hpp"
 #include "PluginHost/Attachment.hpp"
 #include "PluginHost/DataProducerTap.hpp"
+#include "PluginHost/DirectTap.hpp"
 #include "PluginHost/PluginPlace.hpp"
 #include "PluginHost/ProducerTap.hpp"
 #include "PluginHost/RouterObjects.hpp"
@@ -11,6 +12,7 @@
 #include "RTC/Router.hpp"
 #include <ankerl/unordered_dense.h>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -80,6 +82,10 @@ namespace PluginHost
 		bool HasProducer(const std::string& producerId) const;
 		bool HasDataProducer(const std::string& dataProducerId) const;
 		/**
+		 * Its number; 0 if there is no DirectTransport with that id here.
+		 */
+		uint32_t FindDirectTransport(const std::string& transportId) const;
+		/**
 		 * Puts it into the chains that it means; makes the plugin's place if there is none. Throws if that cannot be made.
 		 */
 		void Attach(Attachment* attachment);
@@ -141,18 +147,33 @@ namespace PluginHost
 		 * Whether the attachment means that producer or data producer.
 		 */
 		bool IsMeant(uint32_t producer, const Attachment& attachment) const;
+		/**
+		 * Whether one of the place's attachments does.
+		 */
+		bool IsMeantAt(PluginPlace* place, uint32_t producer) const;
 
 	private:
 		/**
-		 * Places whose hosts know the one it refers to get to know it.
+		 * Places that are attached to what it consumes, or to the transport that it is on, get to know it.
 		 */
-		void Announce(const std::shared_ptr<const ObjectInfo>& object);
+		void AnnounceConsumer(const std::shared_ptr<const ObjectInfo>& consumer);
+		/**
+		 * Places that are attached to the transport that it is on get to know it.
+		 */
+		void AnnounceOnTransport(const std::shared_ptr<const ObjectInfo>& producer);
 		void AnnounceClosed(const std::shared_ptr<const ObjectInfo>& object);
 		void AnnouncePaused(const std::shared_ptr<ObjectInfo>& object, bool paused);
 		/**
 		 * Hosts of the place get to know all that its attachments mean, but for one of them, and nothing else.
 		 */
 		void Announce(PluginPlace* place, const Attachment* except);
+		/**
+		 * What hosts of the place know since it is attached to a DirectTransport: what is on that, and what is consumed there.
+		 */
+		void AddOfTargets(
+		  PluginPlace* place,
+		  const Attachment* except,
+		  std::map<uint32_t, std::shared_ptr<const ObjectInfo>>& meant) const;
 		/**
 		 * As the router closes: what is held is freed, and everything's story ends before the router's does.
 		 */
@@ -164,6 +185,14 @@ namespace PluginHost
 		void AddStages(Tap& tap);
 		template<typename Visitor>
 		void ForEachTap(Visitor visitor);
+		void AddDirectTap(RTC::Transport* transport, const std::shared_ptr<const ObjectInfo>& info);
+		/* nullptr if the transport is none, or nobody's. */
+		DirectTap* FindDirectTap(RTC::Transport* transport) const;
+		DirectTap* FindDirectTap(const ObjectInfo& consumer) const;
+		/**
+		 * Of a producer or data producer that is there.
+		 */
+		std::shared_ptr<const ObjectInfo> FindProducerInfo(uint32_t number) const;
 		PluginPlace* GetOrCreatePlace(Plugin* plugin);
 		void RemovePlace(Plugin* plugin);
 
@@ -174,6 +203,7 @@ namespace PluginHost
 		RouterObjects objects;
 		ankerl::unordered_dense::map<RTC::Producer*, std::unique_ptr<ProducerTap>> producerTaps;
 		ankerl::unordered_dense::map<RTC::DataProducer*, std::unique_ptr<DataProducerTap>> dataProducerTaps;
+		ankerl::unordered_dense::map<RTC::Transport*, std::unique_ptr<DirectTap>> directTaps;
 		ankerl::unordered_dense::map<Plugin*, std::unique_ptr<PluginPlace>> places;
 		// Others.
 		ankerl::unordered_dense::map<uint32_t, ProducerTap*> numberedTaps;

@@ -57,6 +57,7 @@ namespace PluginHost
 		bool OnBypass(const mph::shm::RingConsumer::RecordView& view);
 		bool OnInjectRtp(const mph::shm::RingConsumer::RecordView& view);
 		bool OnInjectData(const mph::shm::RingConsumer::RecordView& view);
+		bool OnReceiveRtp(const mph::shm::RingConsumer::RecordView& view);
 		bool OnKeyFrame(const mph::shm::RingConsumer::RecordView& view);
 		bool OnSubscribe(const mph::shm::RingConsumer::RecordView& view);
 

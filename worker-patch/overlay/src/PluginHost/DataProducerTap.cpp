@@ -80,6 +80,29 @@ namespace PluginHost
 		return attachment.data && (attachment.pipe || !this->pipe);
 	}
 
+	size_t DataProducerTap::GetMaxMessageSize() const
+	{
+		return this->dataProducer->maxMessageSize;
+	}
+
+	/**
+	 * As DataProducer::HandleNotification() does it.
+	 */
+	void DataProducerTap::Receive(
+	  RTC::SCTP::Message message,
+	  std::vector<uint16_t>& subchannels,
+	  std::optional<uint16_t> requiredSubchannel,
+	  std::optional<uint16_t> ignoredSubchannel)
+	{
+		MS_TRACE();
+
+		const auto length = message.GetPayloadLength();
+
+		this->dataProducer->ReceiveMessage(
+		  std::move(message), subchannels, requiredSubchannel, ignoredSubchannel);
+		this->dataProducer->listener->OnDataProducerReceiveData(this->dataProducer, length);
+	}
+
 	PluginPlace::PublishResult DataProducerTap::Publish(
 	  const Item& item, const Publication& publication)
 	{

@@ -72,7 +72,9 @@ namespace PluginHost::DataRecord
 		  static_cast<uint16_t>(data.subchannels.size()),
 		  address.members,
 		  numberOf(data.requiredSubchannel),
-		  numberOf(data.ignoredSubchannel));
+		  numberOf(data.ignoredSubchannel),
+		  address.dataConsumer,
+		  0);
 
 		std::memcpy(record, std::addressof(header), sizeof(header));
 

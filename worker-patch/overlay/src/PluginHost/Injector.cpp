@@ -5,6 +5,7 @@
 #include "Logger.hpp"
 #include "PluginHost/Macros.hpp"
 #include "PluginHost/Control.hpp"
+#include "PluginHost/DirectInput.hpp"
 #include "PluginHost/HeldMessage.hpp"
 #include "PluginHost/Plugin.hpp"
 #include "PluginHost/PluginPlace.hpp"
@@ -207,6 +208,38 @@ namespace PluginHost
 		return true;
 	}
 
+	bool Injector::OnReceiveRtp(const Layout::ReceiveRtpRecord& record, const UnreadBytes& bytes)
+	{
+		MS_TRACE();
+
+		if (bytes.GetLength() != record.packetLength())
+		{
+			return false;
+		}
+
+		if (!IsNew(record.cause()))
+		{
+			this->results->Tell(record.call(), ResultCode::Ok);
+
+			return true;
+		}
+
+		auto code = ResultCode::Malformed;
+
+		try
+		{
+			code = DirectInput::ReceiveRtp(this->place, record, bytes);
+		}
+		catch (const std::exception& error)
+		{
+			Control::CountApplyError(error.what());
+		}
+
+		Conclude(record.call(), record.cause(), code);
+
+		return true;
+	}
+
 	void Injector::OnNextHost()
 	{
 		MS_TRACE();
@@ -262,6 +295,15 @@ namespace PluginHost
 		}
 	}
 
+	/**
+	 * One that it only heard of, since a DirectTransport that it is attached to consumes it, is not.
+	 */
+	bool Injector::IsMeant(uint32_t producer) const
+	{
+		return this->place->Knows(producer) &&
+		       this->place->GetRouterTap()->IsMeantAt(this->place, producer);
+	}
+
 	void Injector::Conclude(uint64_t call, uint64_t cause, ResultCode code)
 	{
 		this->place->GetPlugin()->GetInjections().Count(code);
@@ -280,7 +322,7 @@ namespace PluginHost
 		static thread_local std::vector<RTC::Consumer*> chosen;
 		static thread_local std::array<uint8_t, RtpBuilder::MaxPayloadLength> copy;
 
-		auto* tap = this->place->Knows(record.producer())
+		auto* tap = IsMeant(record.producer())
 		              ? this->place->GetRouterTap()->FindProducerTap(record.producer())
 		              : nullptr;
 
@@ -335,10 +377,26 @@ namespace PluginHost
 	{
 		static thread_local std::vector<RTC::DataConsumer*> chosen;
 
+		const auto required = record.requiredSubchannel();
+		const auto ignored  = record.ignoredSubchannel();
+
+		if (
+		  record.asReceived() > 1 || record.ppid() == DcepPpid || required < -1 || required > UINT16_MAX ||
+		  ignored < -1 || ignored > UINT16_MAX ||
+		  record.subchannelCount() > static_cast<uint32_t>(Layout::Limit::MaxSubchannels))
+		{
+			return ResultCode::Malformed;
+		}
+
+		if (record.asReceived() != 0)
+		{
+			return DirectInput::ReceiveData(this->place, record, subchannels, message);
+		}
+
 		auto* routerTap         = this->place->GetRouterTap();
 		const auto dataProducer = record.dataProducer();
 
-		if (dataProducer != 0 && !(this->place->Knows(dataProducer) && routerTap->FindDataProducerTap(dataProducer)))
+		if (dataProducer != 0 && !(IsMeant(dataProducer) && routerTap->FindDataProducerTap(dataProducer)))
 		{
 			return ResultCode::Unknown;
 		}
@@ -353,12 +411,7 @@ namespace PluginHost
 			return ResultCode::Unknown;
 		}
 
-		const auto required = record.requiredSubchannel();
-
-		if (
-		  (dataProducer == 0 && record.consumerCount() == 0) || record.ppid() == DcepPpid || required < -1 ||
-		  required > UINT16_MAX ||
-		  record.subchannelCount() > static_cast<uint32_t>(Layout::Limit::MaxSubchannels))
+		if (dataProducer == 0 && record.consumerCount() == 0)
 		{
 			return ResultCode::Malformed;
 		}
@@ -383,7 +436,7 @@ namespace PluginHost
 		DataMessage data{ .message            = built,
 			                .subchannels        = copiedSubchannels,
 			                .requiredSubchannel = required < 0 ? std::nullopt : std::optional<uint16_t>(required),
-			                .ignoredSubchannel  = std::nullopt };
+			                .ignoredSubchannel  = ignored < 0 ? std::nullopt : std::optional<uint16_t>(ignored) };
 
 		data.SetPayload(copy.data(), copy.size());
 

@@ -118,7 +118,9 @@ namespace PluginHost::PacketRecord
 		  isVideo ? packet->GetTemporalLayer() : UnknownLayer,
 		  audioLevel,
 		  0,
-		  publication.members);
+		  publication.members,
+		  publication.consumer,
+		  0);
 
 		std::memcpy(record, std::addressof(header), sizeof(header));
 		std::memcpy(record + HeaderLength, packet->GetBuffer(), copied);

@@ -56,6 +56,28 @@ namespace PluginHost
 		RoutePacket(packet.get());
 	}
 
+	/**
+	 * As Producer::HandleNotification() does it.
+	 */
+	bool ProducerTap::Receive(uint8_t* buffer, size_t length, size_t bufferSize)
+	{
+		MS_TRACE();
+
+		this->producer->listener->OnProducerReceiveData(this->producer, length);
+
+		auto* packet = RTC::RTP::Packet::Parse(buffer, length, bufferSize);
+
+		if (!packet)
+		{
+			return false;
+		}
+
+		this->producer->listener->OnProducerReceiveRtpPacket(
+		  this->producer, packet, this->producer->shared->GetTimeUs());
+
+		return true;
+	}
+
 	bool ProducerTap::RequestKeyFrame(uint32_t ssrc)
 	{
 		MS_TRACE();

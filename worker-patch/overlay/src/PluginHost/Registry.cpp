@@ -100,10 +100,45 @@ namespace PluginHost
 		}
 	}
 
+	/**
+	 * All of what it would send goes to one plugin: there is nothing to select or to hold.
+	 */
+	static void setTransport(Attachment& attachment, const Fbs::Attach* message)
+	{
+		const auto id = message->transportId()->str();
+
+		if (
+		  !attachment.targeted || !stringsOf(message->producerIds()).empty() ||
+		  !stringsOf(message->dataProducerIds()).empty() || attachment.keepWithoutTargets ||
+		  attachment.mode != Fbs::Mode::Divert || !attachment.selection.IsAll())
+		{
+			throw RequestError(
+			  Fbs::ErrorCode::Malformed,
+			  "an attachment to transport " + id +
+			    " must be targeted, in mode divert, name no producers and select nothing");
+		}
+
+		attachment.transport = attachment.routerTap->FindDirectTransport(id);
+
+		if (attachment.transport == 0)
+		{
+			throw RequestError(
+			  Fbs::ErrorCode::NotFound,
+			  "there is no DirectTransport " + id + " in router " + attachment.routerTap->GetRouterId());
+		}
+	}
+
 	static void setTargets(Attachment& attachment, const Fbs::Attach* message)
 	{
 		attachment.targeted           = message->targeted();
 		attachment.keepWithoutTargets = message->keepWithoutTargets();
+
+		if (!stringOf(message->transportId()).empty())
+		{
+			setTransport(attachment, message);
+
+			return;
+		}
 
 		if (!attachment.targeted)
 		{
@@ -165,6 +200,19 @@ namespace PluginHost
 		MS_TRACE();
 
 		OnTargetClosed(routerTap, &Attachment::dataProducerIds, dataProducerId);
+	}
+
+	void Registry::OnTransportClosed(RouterTap* routerTap, uint32_t transport)
+	{
+		MS_TRACE();
+
+		EndAttachments(
+		  FindAttachments(
+		    [routerTap, transport](const Attachment& attachment)
+		    {
+			    return attachment.routerTap == routerTap && attachment.transport == transport;
+		    }),
+		  Fbs::AttachmentState::TransportClosed);
 	}
 
 	void Registry::CheckRingBudget(uint32_t packetRingSize, uint32_t verdictRingSize) const
@@ -712,11 +760,12 @@ namespace PluginHost
 			  Fbs::ErrorCode::Malformed, "one of producer_id and data_producer_id must be there");
 		}
 
-		if (!attachment->targeted)
+		if (!attachment->targeted || attachment->transport != 0)
 		{
 			throw RequestError(
 			  Fbs::ErrorCode::Malformed,
-			  "attachment " + attachment->id + " means the router, it has no targets");
+			  "attachment " + attachment->id + " means " +
+			    (attachment->targeted ? "a transport" : "the router") + ", it has no targets");
 		}
 
 		return attachment;

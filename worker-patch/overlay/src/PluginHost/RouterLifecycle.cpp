@@ -6,7 +6,6 @@
 #include "PluginHost/Control.hpp"
 #include "PluginHost/RouterTap.hpp"
 #include "RTC/PipeTransport.hpp"
-#include <map>
 
 // What comes, goes and pauses in a router, and which places hear of it. The rest of RouterTap is in RouterTap.cpp.
 namespace PluginHost
@@ -74,6 +73,7 @@ namespace PluginHost
 		const auto info = ObjectInfos::MakeTransport(transport);
 
 		this->objects.transports.Add(transport, info);
+		AddDirectTap(transport, info);
 
 		for (auto& kv : this->places)
 		{
@@ -88,7 +88,15 @@ namespace PluginHost
 	{
 		MS_TRACE();
 
-		AnnounceClosed(this->objects.transports.Take(transport));
+		const auto info = this->objects.transports.Take(transport);
+
+		this->directTaps.erase(transport);
+		AnnounceClosed(info);
+
+		if (info)
+		{
+			Control::GetRegistry().OnTransportClosed(this, info->number);
+		}
 	}
 
 	void RouterTap::OnNewProducer(RTC::Transport* transport, RTC::Producer* producer)
@@ -102,6 +110,7 @@ namespace PluginHost
 		this->numberedTaps[tap->GetInfo()->number] = tap.get();
 
 		AddStages(*tap);
+		AnnounceOnTransport(tap->GetInfo());
 	}
 
 	void RouterTap::OnProducerClosed(RTC::Producer* producer)
@@ -158,6 +167,7 @@ namespace PluginHost
 		this->numberedDataTaps[tap->GetInfo()->number] = tap.get();
 
 		AddStages(*tap);
+		AnnounceOnTransport(tap->GetInfo());
 	}
 
 	void RouterTap::OnDataProducerClosed(RTC::DataProducer* dataProducer)
@@ -221,14 +231,27 @@ namespace PluginHost
 		  consumer, this->objects.transports.FindOrNone(transport), *tapIt->second->GetInfo());
 
 		this->objects.consumers.Add(consumer, info);
-		Announce(info);
+
+		if (auto* directTap = FindDirectTap(transport))
+		{
+			directTap->OnNewConsumer(consumer, *info);
+		}
+
+		AnnounceConsumer(info);
 	}
 
 	void RouterTap::OnConsumerClosed(RTC::Consumer* consumer)
 	{
 		MS_TRACE();
 
-		AnnounceClosed(this->objects.consumers.Take(consumer));
+		const auto info = this->objects.consumers.Take(consumer);
+
+		if (auto* directTap = info ? FindDirectTap(*info) : nullptr)
+		{
+			directTap->OnConsumerClosed(consumer);
+		}
+
+		AnnounceClosed(info);
 	}
 
 	void RouterTap::OnNewDataConsumer(RTC::Transport* transport, RTC::DataConsumer* dataConsumer)
@@ -249,27 +272,27 @@ namespace PluginHost
 		  dataConsumer, this->objects.transports.FindOrNone(transport), *tapIt->second->GetInfo());
 
 		this->objects.dataConsumers.Add(dataConsumer, info);
-		Announce(info);
+
+		if (auto* directTap = FindDirectTap(transport))
+		{
+			directTap->OnNewDataConsumer(dataConsumer, *info);
+		}
+
+		AnnounceConsumer(info);
 	}
 
 	void RouterTap::OnDataConsumerClosed(RTC::DataConsumer* dataConsumer)
 	{
 		MS_TRACE();
 
-		AnnounceClosed(this->objects.dataConsumers.Take(dataConsumer));
-	}
+		const auto info = this->objects.dataConsumers.Take(dataConsumer);
 
-	void RouterTap::Announce(const std::shared_ptr<const ObjectInfo>& object)
-	{
-		MS_TRACE();
-
-		for (auto& kv : this->places)
+		if (auto* directTap = info ? FindDirectTap(*info) : nullptr)
 		{
-			if (kv.second->Knows(object->producer))
-			{
-				kv.second->OnObject(object);
-			}
+			directTap->OnDataConsumerClosed(dataConsumer);
 		}
+
+		AnnounceClosed(info);
 	}
 
 	void RouterTap::AnnounceClosed(const std::shared_ptr<const ObjectInfo>& object)
@@ -352,6 +375,7 @@ namespace PluginHost
 
 		this->objects.consumers.ForEach(addConsumer);
 		this->objects.dataConsumers.ForEach(addConsumer);
+		AddOfTargets(place, except, meant);
 
 		for (const auto& known : place->GetObjects().GetOpenYoungestFirst())
 		{

@@ -206,6 +206,11 @@ namespace PluginHost
 		{
 			visitor(*kv.second);
 		}
+
+		for (auto& kv : this->directTaps)
+		{
+			visitor(*kv.second);
+		}
 	}
 
 	PluginPlace* RouterTap::GetOrCreatePlace(Plugin* plugin)

@@ -234,6 +234,11 @@ namespace PluginHost
 				return OnInjectData(view);
 			}
 
+			case Layout::RecordType::ReceiveRtp:
+			{
+				return OnReceiveRtp(view);
+			}
+
 			case Layout::RecordType::KeyFrame:
 			{
 				return OnKeyFrame(view);
@@ -307,6 +312,14 @@ namespace PluginHost
 		UnreadBytes bytes;
 
 		return takeRecord(view, record, bytes) && this->injector->OnInjectData(record, bytes);
+	}
+
+	bool VerdictReader::OnReceiveRtp(const mph::shm::RingConsumer::RecordView& view)
+	{
+		Layout::ReceiveRtpRecord record;
+		UnreadBytes bytes;
+
+		return takeRecord(view, record, bytes) && this->injector->OnReceiveRtp(record, bytes);
 	}
 
 	bool VerdictReader::OnKeyFrame(const mph::shm::RingConsumer::RecordView& view)

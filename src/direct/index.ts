@@ -1,0 +1,3 @@
+// DirectTransport on rings: docs/direct-transport.md.
+
+export { createDirectTransport } from './direct-transport.ts';
