@@ -412,6 +412,26 @@ export const casesWithoutWorker: readonly CaseWithoutWorker[] = [
 			}),
 	},
 	{
+		code: 'MPH_ERR_TRANSPORT_NOT_FOUND',
+		title: 'a DirectTransport that nobody knows',
+		names: /DirectTransport transport-9/,
+		run: () =>
+			attached({}, (plugin) => plugin.attach({ transport: { id: 'transport-9', closed: false, type: 'direct' }, onAbsent: 'accept', onOverflow: 'accept' })),
+	},
+	{
+		code: 'MPH_ERR_TRANSPORT_CLOSED',
+		title: 'a DirectTransport that closes meanwhile',
+		names: /transport transport-1 closed/,
+		run: () =>
+			attached({ answers: { [Body.Attach]: () => undefined } }, (plugin, router, worker) => {
+				const transport = router.createDirectTransport('transport-1');
+
+				worker.events.on('request', ({ type }: Request) => type === Body.Attach && transport.close());
+
+				return plugin.attach({ transport, onAbsent: 'accept', onOverflow: 'accept' });
+			}),
+	},
+	{
 		code: 'MPH_ERR_NOT_TARGETED',
 		title: 'a target for an attachment to a whole router',
 		names: /addProducer\(\): attachment .* is to router router-1/,

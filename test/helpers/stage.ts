@@ -46,7 +46,7 @@ export async function stage(t: Test, { timeoutMs = 10_000, plugin = {}, ...optio
 export function eventsOf(attachment: Attachment): string[] {
 	const events: string[] = [];
 
-	for (const event of ['routerclose', 'producerclose', 'dataproducerclose', 'workerclose', 'pluginclose', 'absent', 'active'] as const) {
+	for (const event of ['routerclose', 'producerclose', 'dataproducerclose', 'transportclose', 'workerclose', 'pluginclose', 'absent', 'active'] as const) {
 		attachment.on(event, () => events.push(event));
 	}
 

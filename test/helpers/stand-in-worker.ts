@@ -53,6 +53,14 @@ export class StandInRouter extends EnhancedEventEmitter {
 		return producer;
 	}
 
+	createDirectTransport(id: string): StandInDirectTransport {
+		const transport = new StandInDirectTransport(id);
+
+		this.observer.emit('newtransport', transport);
+
+		return transport;
+	}
+
 	/** A data producer on a transport of its own, of which `transport` says what there is to know. */
 	produceData(id: string, transport: StandInDataTransport = {}): StandInProducer {
 		const observer = new EnhancedEventEmitter();
@@ -90,6 +98,10 @@ export class StandInProducer {
 		this.closed = true;
 		this.observer.emit('close');
 	}
+}
+
+export class StandInDirectTransport extends StandInProducer {
+	readonly type = 'direct';
 }
 
 export class StandInWorker {

@@ -184,6 +184,23 @@ t.test('frames are kept whole by a filter unless it says otherwise, and by no ob
 	t.throws(() => parseAttachOptions({ router, wholeFrames: 1 }), wrongType(/option "wholeFrames"/));
 });
 
+t.test('a DirectTransport is the only target, and all of it is meant', async (t) => {
+	const transport = { id: 't', closed: false, type: 'direct' } as const;
+	const policies = { onAbsent: 'accept', onOverflow: 'accept' } as const;
+
+	t.match(parseAttachOptions({ transport, ...policies }), { transport, mode: 'divert', targets: undefined, dataProducers: false });
+	t.throws(() => parseAttachOptions({ transport }), wrongType(/options "onAbsent", "onOverflow" must be chosen/));
+	for (const other of [{ ...transport, type: 'webrtc' }, 't', { id: 't', type: 'direct' }]) {
+		t.throws(() => parseAttachOptions({ transport: other, ...policies }), wrongType(/option "transport"/));
+	}
+	for (const mode of ['observe', 'filter']) {
+		t.throws(() => parseAttachOptions({ transport, mode, ...policies }), wrongValue(/option "mode" is .*"divert" next to "transport"/));
+	}
+	for (const [name, value] of [['producerId', 'p'], ['dataProducerIds', ['d']], ['kinds', ['audio']], ['every', 2], ['subscribe', true], ['wholeFrames', true]] as const) {
+		t.throws(() => parseAttachOptions({ transport, ...policies, [name]: value }), wrongValue(new RegExp(`option "${name}" is .*left out next to "transport"`)));
+	}
+});
+
 t.test('the types allow what is allowed', async (t) => {
 	const allowed: readonly AttachOptions[] = [
 		{ router },

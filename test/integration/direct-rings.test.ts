@@ -1,0 +1,168 @@
+// createDirectTransport() with a real worker: what goes in and out by rings is what mediasoup's own DirectTransport would have taken and given.
+
+import type { types } from 'mediasoup';
+import t from 'tap';
+
+import { createDirectTransport } from '../../src/direct/index.ts';
+import type { RealStage } from '../helpers/real-stage.ts';
+import { realStage } from '../helpers/real-stage.ts';
+import { isAscending, isGapless, openCall } from '../helpers/call.ts';
+import { until } from '../helpers/until.ts';
+
+const stage: RealStage = realStage();
+
+type Recorder = { readonly packets: Buffer[]; readonly consumer: types.Consumer };
+
+async function record(transport: types.DirectTransport, producerId: string): Promise<Recorder> {
+	const packets: Buffer[] = [];
+	const consumer = await transport.consume({ producerId, rtpCapabilities: stage.router.rtpCapabilities });
+
+	consumer.on('rtp', (packet) => packets.push(packet));
+
+	return { packets, consumer };
+}
+
+/** Without the SSRC and the numbers, which each consumer chooses. */
+const comparable = (packet: Buffer): string => `${packet.subarray(0, 2).toString('hex')} ${packet.subarray(12).toString('hex')}`;
+
+/** How many of the library's own plugin's packets found nobody, or no room in its ring. */
+async function ownStats(): Promise<readonly [forNobody: number, diverted: number]> {
+	const { plugins } = await stage.pluginHost.getStats();
+	const [own] = plugins.values();
+
+	return [own!.instances.reduce((sum, { counters }) => sum + (counters['forNobody'] ?? 0), 0), own!.attachments.length];
+}
+
+t.test('a recorder gets all, in order, as it would from mediasoup', async (t) => {
+	const { pluginHost, router } = stage;
+	const call = await openCall(router);
+	const ring = await createDirectTransport(pluginHost, router);
+	const channel = await router.createDirectTransport();
+	const ours = await record(ring, call.producer.id);
+	const theirs = await record(channel, call.producer.id);
+	let notified = 0;
+
+	// Only the channel has such a listener called.
+	(ring as unknown as { channelForTesting: NodeJS.EventEmitter }).channelForTesting.on(ours.consumer.id, () => ++notified);
+	t.teardown(() => call.close());
+	await call.sendRange(1, 2_000);
+	await until('all of both', () => ours.packets.length === 2_000 && theirs.packets.length === 2_000);
+	t.same(ours.packets.map(comparable), theirs.packets.map(comparable));
+	t.ok(ours.packets.every((packet, i) => i === 0 || packet.readUInt16BE(2) === ((ours.packets[i - 1]!.readUInt16BE(2) + 1) & 0xffff)), 'without a gap');
+	t.ok(ours.packets.every((packet) => packet.readUInt32BE(8) === ours.consumer.rtpParameters.encodings![0]!.ssrc), "with the consumer's SSRC");
+	t.equal(notified, 0, 'none of it came by the channel');
+	t.same(await ownStats(), [0, 1]);
+	ring.close();
+	channel.close();
+	await until('its attachment to be gone', async () => (await ownStats())[1] === 0);
+});
+
+t.test('what is sent reaches consumers elsewhere, in order, and is counted', async (t) => {
+	const { pluginHost, router } = stage;
+	const call = await openCall(router);
+	const transport = await createDirectTransport(pluginHost, router);
+	const producer = await transport.produce({
+		kind: 'audio',
+		rtpParameters: { codecs: [{ mimeType: 'audio/opus', clockRate: 48_000, channels: 2, payloadType: 100 }], encodings: [{ ssrc: 77 }] },
+	});
+	const { packets } = await record(await router.createDirectTransport(), producer.id);
+	const packet = Buffer.alloc(112);
+
+	t.teardown(() => call.close());
+	t.throws(() => producer.send('no packet' as unknown as Buffer), { name: 'TypeError', message: 'rtpPacket must be a Buffer' });
+
+	// The same memory again and again, and in the middle calls that others must wait for.
+	for (let i = 1; i <= 3_000; ++i) {
+		packet.set([0x80, 100]);
+		packet.writeUInt16BE(i, 2);
+		packet.writeUInt32BE(i * 960, 4);
+		packet.writeUInt32BE(77, 8);
+		packet.writeUInt32BE(i, 12);
+		producer.send(packet);
+
+		if (i === 1_000) {
+			void producer.pause();
+		} else if (i === 2_000) {
+			void producer.resume();
+		}
+	}
+	await until('all that were not paused', () => packets.length === 2_000);
+	t.same(
+		packets.map((received) => received.readUInt32BE(12)),
+		[...Array.from({ length: 1_000 }, (_, i) => i + 1), ...Array.from({ length: 1_000 }, (_, i) => i + 2_001)],
+	);
+
+	const [stats] = await producer.getStats();
+
+	t.equal(stats!.packetCount, 3_000);
+	transport.close();
+});
+
+t.test('messages keep their kind, their subchannels and their emptiness', async (t) => {
+	const { pluginHost, router } = stage;
+	const transport = await createDirectTransport(pluginHost, router);
+	const other = await router.createDirectTransport();
+	const producer = await transport.produceData({ label: 'ours' });
+	const theirProducer = await other.produceData({ label: 'theirs' });
+	const got: Record<'ours' | 'theirs', string[]> = { ours: [], theirs: [] };
+
+	for (const [on, from, into] of [[other, producer, got.ours], [transport, theirProducer, got.theirs]] as const) {
+		const consumer = await on.consumeData({ dataProducerId: from.id, subchannels: [1, 2] });
+
+		consumer.on('message', (message, ppid) => into.push(`${ppid} ${message.toString('hex')}`));
+	}
+	t.throws(() => producer.send(5 as unknown as string), { name: 'TypeError', message: 'message must be a string or a Buffer' });
+
+	for (const { send } of [producer, theirProducer].map((one) => ({ send: one.send.bind(one) }))) {
+		send('text');
+		send(Buffer.from('bytes'));
+		send('');
+		send(Buffer.alloc(0));
+		send('named', 99);
+		send('not for them', undefined, [3]);
+		send('for them', undefined, [2, 3], 1);
+		send('not required', undefined, [1], 7);
+		send('ignored', undefined, [1], undefined, 2);
+		send('x'.repeat(200_000));
+		send('the last one');
+	}
+	await until('the last one of both', () => [got.ours, got.theirs].every((all) => all.at(-1) === `51 ${Buffer.from('the last one').toString('hex')}`));
+	t.same(got.ours, got.theirs);
+	t.equal(got.ours.length, 8);
+	t.same(await producer.getStats().then(([stats]) => stats!.messagesReceived), 11);
+	transport.close();
+	other.close();
+});
+
+t.test('while no host serves it all goes by the channel, and afterwards by rings again', async (t) => {
+	const { pluginHost, router } = stage;
+	const call = await openCall(router);
+	const transport = await createDirectTransport(pluginHost, router);
+	const { packets } = await record(transport, call.producer.id);
+	const producer = await transport.produceData();
+	const consumer = await transport.consumeData({ dataProducerId: producer.id });
+	const messages: string[] = [];
+
+	t.teardown(() => call.close());
+	consumer.on('message', (message) => messages.push(message.toString()));
+	await call.sendRange(1, 100);
+	await until('the first ones', () => packets.length === 100);
+	(await pluginHost.createPlugin({ file: new URL('../fixtures/plugins/looker.ts', import.meta.url) })).close();
+	pluginHost.close();
+
+	for (let i = 0; i < 100; ++i) {
+		producer.send(`${i}`);
+		await call.sendRange(101 + i, 101 + i);
+	}
+	await until('the next ones', () => packets.length === 200 && messages.length === 100);
+	t.same(messages, Array.from({ length: 100 }, (_, i) => `${i}`));
+	t.ok(isGapless(packets.map(asReceived)) && isAscending(packets.map(asReceived)));
+	transport.close();
+});
+
+function asReceived(packet: Buffer): { seq: number; number: number } {
+	return { seq: packet.readUInt16BE(2), number: packet.readUInt32BE(packet.length - 100) };
+}
+
+// The root test would wait for the worker's handles, and the worker for the root test's end.
+t.end();
