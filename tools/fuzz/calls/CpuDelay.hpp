@@ -1,0 +1,61 @@
+// How long a process was ready to run and had no CPU: what a busy machine makes it wait is none of its own doing.
+#pragma once
+
+#include <atomic>
+#include <cinttypes>
+#include <cstdint>
+#include <cstdio>
+#include <map>
+#include <mutex>
+#include <string>
+
+namespace mph::fuzz {
+
+class CpuDelay {
+ public:
+  // Its main thread's.
+  explicit CpuDelay(const std::string& pid) : path_("/proc/" + pid + "/schedstat") {}
+
+  // [one thread, every few milliseconds]
+  void Sample(uint64_t nowNs) {
+    uint64_t ran = 0;
+    uint64_t waited = 0;
+    FILE* file = std::fopen(path_.c_str(), "r");
+
+    if (file == nullptr) {
+      return;
+    }
+    if (std::fscanf(file, "%" SCNu64 " %" SCNu64, &ran, &waited) == 2) {
+      const std::lock_guard lock(mutex_);
+
+      samples_[nowNs] = waited;
+      if (samples_.size() > MaxSamples) {
+        samples_.erase(samples_.begin());
+      }
+    }
+    std::fclose(file);
+  }
+
+  // Of that time, as far as samples reach: at most this long, never more than it was. [any]
+  uint64_t Between(uint64_t fromNs, uint64_t toNs) {
+    const std::lock_guard lock(mutex_);
+    auto from = samples_.lower_bound(fromNs);
+    auto to = samples_.upper_bound(toNs);
+
+    // Samples within the time alone: what they say happened within it.
+    if (from == samples_.end() || to == samples_.begin() || (--to)->first <= from->first) {
+      return 0;
+    }
+    return to->second - from->second;
+  }
+
+ private:
+  // Of a minute.
+  static constexpr size_t MaxSamples = 20'000;
+
+  const std::string path_;
+  std::mutex mutex_;
+  std::map<uint64_t, uint64_t> samples_;
+};
+
+}  // namespace mph::fuzz
