@@ -44,7 +44,7 @@ export class Calls {
 	async open(router: types.Router, kind: types.MediaKind, name?: string): Promise<types.Producer> {
 		const number = this.#names.push(name) - 1;
 		const ssrc = 70_000 + number;
-		const port = Number(await this.#ask(`${kind} ${ssrc}`));
+		const port = Number(await this.#ask(`${kind} ${ssrc} ${name === undefined ? 0 : 1}`));
 		const ingress = await router.createPlainTransport({ listenInfo, rtcpMux: true, comedia: true });
 		const egress = await router.createPlainTransport({ listenInfo, rtcpMux: true, comedia: false });
 		const producer = await ingress.produce({ kind, rtpParameters: { codecs: [codecs[kind]], encodings: [{ ssrc }] } });

@@ -62,7 +62,8 @@ async function connect(path: string): Promise<Socket> {
 /** At once, or when all is read that the worker had to say. */
 async function hangUp(socket: Socket, atOnce: boolean): Promise<void> {
 	if (!atOnce && !socket.destroyed) {
-		const closed = once(socket, 'close');
+		// events' once() would fail with the socket, which is nothing new here.
+		const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
 		const timer = setTimeout(() => socket.destroy(), answerMs);
 
 		socket.resume();

@@ -25,7 +25,8 @@ class Call {
  public:
   enum class Kind : uint8_t { Audio, Video };
 
-  Call(Kind kind, uint32_t ssrc, CpuDelay& cpuDelay);
+  // `isWhole`: all its packets should come.
+  Call(Kind kind, uint32_t ssrc, bool isWhole, CpuDelay& cpuDelay);
 
   uint16_t Port() const { return port_; }
   int ReceiveFd() const { return receiver_.Get(); }
@@ -35,8 +36,8 @@ class Call {
   void Send();
   // All that has come. [receiver]
   void Receive();
-  // Whether all that was sent has come.
-  bool IsComplete() const { return received_.load() >= counter_.load(); }
+  // Whether all has come that should.
+  bool IsComplete() const { return !isWhole_ || received_.load() >= counter_.load(); }
   CallReport Report() const;
 
  private:
@@ -48,6 +49,7 @@ class Call {
 
   Kind kind_;
   uint32_t ssrc_;
+  bool isWhole_;
   CpuDelay& cpuDelay_;
   shm::UniqueFd sender_;
   shm::UniqueFd receiver_;

@@ -2,8 +2,8 @@
 //
 //   fuzz-calls WORKER_PID
 //
-// Lines on standard input: "audio SSRC" and "video SSRC" make a call and are answered by the port that it receives at; "target CALL PORT" says where
-// call number CALL (from 0) sends to; "start RATE" starts all, at RATE packets per second each; "report" is answered by a line of JSON, one object per
+// Lines on standard input: "audio SSRC WHOLE" and "video SSRC WHOLE" make a call and are answered by the port that it receives at; a WHOLE of 1 says that
+// all its packets should come. "target CALL PORT" says where call number CALL (from 0) sends to; "start RATE" starts all, at RATE packets per second each; "report" is answered by a line of JSON, one object per
 // call; "stop" stops sending, waits for what is on its way, and reports.
 #include "Call.hpp"
 #include "CpuDelay.hpp"
@@ -103,8 +103,11 @@ int main(int argc, char** argv) {
     uint32_t port = 0;
     uint64_t rate = 0;
 
-    if (std::sscanf(line, "audio %" SCNu32, &number) == 1 || std::sscanf(line, "video %" SCNu32, &number) == 1) {
-      calls.push_back(std::make_unique<Call>(line[0] == 'a' ? Call::Kind::Audio : Call::Kind::Video, number, cpuDelay));
+    uint32_t whole = 0;
+
+    if (std::sscanf(line, "audio %" SCNu32 " %" SCNu32, &number, &whole) == 2 ||
+        std::sscanf(line, "video %" SCNu32 " %" SCNu32, &number, &whole) == 2) {
+      calls.push_back(std::make_unique<Call>(line[0] == 'a' ? Call::Kind::Audio : Call::Kind::Video, number, whole != 0, cpuDelay));
       std::printf("%u\n", calls.back()->Port());
     } else if (std::sscanf(line, "target %" SCNu32 " %" SCNu32, &number, &port) == 2 && number < calls.size()) {
       calls[number]->SendTo(static_cast<uint16_t>(port));

@@ -14,7 +14,7 @@ namespace mph::fuzz {
 namespace {
 
 constexpr std::array Plans{
-    Plan{.name = "flood", .weight = 30},
+    Plan{.name = "flood", .weight = 30, .maxRecords = 60'000},
     Plan{.name = "strikes", .weight = 10, .unsoundPerMillion = 200'000},
     Plan{.name = "corrupt", .weight = 10, .maxRecords = 2'000, .corrupts = true},
     Plan{.name = "race for bodies", .weight = 12, .prey = Bodies | NowServing},
@@ -22,9 +22,9 @@ constexpr std::array Plans{
     Plan{.name = "race for cursors", .weight = 6, .prey = VerdictCursor | PacketCursor | NowServing},
     Plan{.name = "race for all", .weight = 4, .prey = ~0U, .scribblesLink = true},
     Plan{.name = "race for the link", .weight = 6, .prey = Link, .scribblesLink = true},
-    Plan{.name = "bells", .weight = 4, .maxRecords = 50'000, .sleepless = true},
+    Plan{.name = "bells", .weight = 4, .maxRecords = 10'000, .sleepless = true},
     Plan{.name = "cursors", .weight = 6, .scribblesCursor = true},
-    Plan{.name = "talk", .weight = 8, .maxRecords = 20'000, .talks = true},
+    Plan{.name = "talk", .weight = 8, .maxRecords = 5'000, .talks = true},
     Plan{.name = "vanish", .weight = 6, .maxRecords = 1'000, .vanishes = true},
     Plan{.name = "vanish with strikes", .weight = 2, .unsoundPerMillion = 1'000'000, .maxRecords = 10, .vanishes = true},
     Plan{.name = "hang", .weight = 1, .maxRecords = 1'000, .hangs = true},

@@ -22,7 +22,7 @@ struct Plan {
   uint32_t unsoundPerMillion{300};
   // Of a second thread (Racer.hpp).
   uint32_t prey{0};
-  uint32_t maxRecords{200'000};
+  uint32_t maxRecords{30'000};
   // In the end: something that the worker cannot read on behind; a ring full of records that is left behind at once; silence.
   bool corrupts{false};
   bool vanishes{false};
