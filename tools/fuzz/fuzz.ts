@@ -17,6 +17,8 @@ export type FuzzOptions = {
 	/** What the hostile controller says. */
 	readonly messages: number;
 	readonly variant: 'asan' | 'patched';
+	/** What all sessions are about (host/Lane.cpp). Undefined: each another one. */
+	readonly plan?: string | undefined;
 	readonly say: (text: string) => void;
 };
 
@@ -43,7 +45,7 @@ const warmShare = 0.2;
 const minWarmRecords = 20_000;
 const endedWithinMs = 60_000;
 
-export async function fuzz({ records, seed, messages, say, workerBin }: FuzzOptions & { readonly workerBin: string }): Promise<FuzzReport> {
+export async function fuzz({ records, seed, messages, plan, say, workerBin }: FuzzOptions & { readonly workerBin: string }): Promise<FuzzReport> {
 	const worker = await FuzzedWorker.start(workerBin);
 	const startedAt = performance.now();
 	const total: Tally = { records: 0, sessions: 0, connections: 0 };
@@ -64,11 +66,11 @@ export async function fuzz({ records, seed, messages, say, workerBin }: FuzzOpti
 
 			const warm = Math.min(records, Math.max(minWarmRecords, Math.round(records * warmShare)));
 
-			await playHosts(stage, worker, { records: warm, seed }, total, say);
+			await playHosts(stage, worker, { records: warm, seed, plan }, total, say);
 
 			const before = worker.hasDied ? undefined : await measure(worker.pid);
 
-			await playHosts(stage, worker, { records: records - warm, seed: seed + lanes }, total, say);
+			await playHosts(stage, worker, { records: records - warm, seed: seed + lanes, plan }, total, say);
 			if (before && !worker.hasDied) {
 				growth = growthOf(before, await measure(worker.pid));
 				counted = await stage.counted();
@@ -92,12 +94,12 @@ export async function fuzz({ records, seed, messages, say, workerBin }: FuzzOpti
 }
 
 /** As long as it takes for the worker to have read so many records of hostile hosts. */
-async function playHosts(stage: Stage, worker: FuzzedWorker, { records, seed }: Pick<FuzzOptions, 'records' | 'seed'>, total: Tally, say: (text: string) => void): Promise<void> {
+async function playHosts(stage: Stage, worker: FuzzedWorker, { records, seed, plan }: Pick<FuzzOptions, 'records' | 'seed' | 'plan'>, total: Tally, say: (text: string) => void): Promise<void> {
 	if (records <= 0 || worker.hasDied) {
 		return;
 	}
 
-	const playing = Array.from({ length: lanes }, (_, index) => new Lane(stage, worker, seed + index));
+	const playing = Array.from({ length: lanes }, (_, index) => new Lane(stage, worker, seed + index, plan));
 	const sum = (): Tally => playing.reduce((all, { tally }) => add(all, tally), total);
 	const goal = total.records + records;
 	let toldAt = performance.now();

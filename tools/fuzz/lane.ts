@@ -27,8 +27,10 @@ export class Lane {
 	readonly #child: ChildProcess;
 	readonly #exited: Promise<void>;
 
-	constructor(stage: Stage, worker: FuzzedWorker, seed: number) {
-		const child = spawn(binary, [worker.socketPath, String(seed), join(worker.findingsDir, `lane-${seed}`)], { stdio: ['pipe', 'pipe', 'inherit'] });
+	/** Without a plan each session has another one. */
+	constructor(stage: Stage, worker: FuzzedWorker, seed: number, plan?: string) {
+		const args = [worker.socketPath, String(seed), join(worker.findingsDir, `lane-${seed}`), ...(plan === undefined ? [] : [plan])];
+		const child = spawn(binary, args, { stdio: ['pipe', 'pipe', 'inherit'] });
 
 		this.#child = child;
 		this.#exited = new Promise((resolve) => {

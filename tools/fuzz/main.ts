@@ -1,4 +1,4 @@
-// npm run -s fuzz -- [--records 1000000] [--seed n] [--variant asan|patched] [--messages n] [--json]
+// npm run -s fuzz -- [--records 1000000] [--seed n] [--variant asan|patched] [--messages n] [--plan NAME] [--json]
 //
 // Lets hostile hosts and a hostile controller loose on a worker that carries calls. docs/testing.md says what it proves.
 
@@ -9,7 +9,7 @@ import { buildWorker } from '../build-worker.ts';
 import { type FuzzOptions, failuresOf, fuzz } from './fuzz.ts';
 import { summaryOf } from './report.ts';
 
-const usage = 'usage: npm run -s fuzz -- [--records 1000000] [--seed n] [--variant asan|patched] [--messages n] [--define MACRO] [--json]';
+const usage = 'usage: npm run -s fuzz -- [--records 1000000] [--seed n] [--variant asan|patched] [--messages n] [--plan NAME] [--define MACRO] [--json]';
 
 type CommandLine = FuzzOptions & { readonly json: boolean; readonly defines: readonly string[] };
 
@@ -21,6 +21,7 @@ function parse(args: readonly string[]): CommandLine {
 			seed: { type: 'string', default: '1' },
 			variant: { type: 'string', default: 'asan' },
 			messages: { type: 'string', default: '3000' },
+			plan: { type: 'string' },
 			define: { type: 'string', multiple: true, default: [] },
 			json: { type: 'boolean', default: false },
 		},
@@ -41,7 +42,7 @@ function parse(args: readonly string[]): CommandLine {
 
 	return {
 		...{ records: whole('records'), seed: whole('seed'), messages: whole('messages') },
-		...{ variant: values.variant, json: values.json, defines: values.define },
+		...{ variant: values.variant, plan: values.plan, json: values.json, defines: values.define },
 		say: (text) => process.stderr.write(`${text}\n`),
 	};
 }

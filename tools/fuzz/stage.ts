@@ -119,8 +119,10 @@ export class Stage {
 		const [first, second] = this.#prey.dataProducers;
 
 		this.#timer = setInterval(() => {
-			first!.send('a message');
-			second!.send(Buffer.alloc(300, 1));
+			if (!worker.closed) {
+				first!.send('a message');
+				second!.send(Buffer.alloc(300, 1));
+			}
 		}, messageEveryMs);
 	}
 

@@ -63,6 +63,12 @@ void SleepMicros(long micros) {
 
 }  // namespace
 
+const Plan* FindPlan(const std::string& name) {
+  const auto* plan = std::ranges::find_if(Plans, [&name](const Plan& candidate) { return name == candidate.name; });
+
+  return plan == Plans.end() ? nullptr : plan;
+}
+
 bool Lane::Run() {
   while (!orders_.IsOver()) {
     // Of the session's number alone, so that one can be played again.
@@ -97,7 +103,8 @@ bool Lane::Run() {
 }
 
 void Lane::Play(Random& random, const std::string& token) {
-  const auto& plan = PlanOf(random);
+  const auto* named = FindPlan(planName_);
+  const auto& plan = named != nullptr ? *named : PlanOf(random);
   Known known;
 
   journal_.Note(plan.name, tally_.sessions);

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 namespace mph::fuzz {
 
@@ -34,9 +35,14 @@ struct Plan {
   bool sleepless{false};
 };
 
+// One of those that there are; nullptr when none has that name.
+const Plan* FindPlan(const std::string& name);
+
 class Lane {
  public:
-  Lane(std::string socketPath, uint64_t seed, Orders& orders) : socketPath_(std::move(socketPath)), seed_(seed), orders_(orders) {}
+  // Without a plan's name each session has another one.
+  Lane(std::string socketPath, uint64_t seed, std::string planName, Orders& orders)
+      : socketPath_(std::move(socketPath)), seed_(seed), planName_(std::move(planName)), orders_(orders) {}
 
   // Until it is over. False when the worker is not there any more.
   bool Run();
@@ -60,6 +66,7 @@ class Lane {
 
   std::string socketPath_;
   uint64_t seed_;
+  std::string planName_;
   Orders& orders_;
   Baggage baggage_;
   Journal journal_;

@@ -1,6 +1,6 @@
 // A lane of the fuzzer (tools/fuzz): a process that the worker takes for a host.
 //
-//   fuzz-lane SOCKET SEED JOURNAL
+//   fuzz-lane SOCKET SEED JOURNAL [PLAN]
 //
 // It asks for a token ("token") for each session and is given it as a line; an empty line, or the end, is the end. JOURNAL is written when
 // the worker is gone.
@@ -10,17 +10,24 @@
 #include <signal.h>
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
-    std::fputs("usage: fuzz-lane SOCKET SEED JOURNAL\n", stderr);
+  const std::string plan = argc == 5 ? argv[4] : "";
+
+  if (argc != 4 && argc != 5) {
+    std::fputs("usage: fuzz-lane SOCKET SEED JOURNAL [PLAN]\n", stderr);
+    return 2;
+  }
+  if (!plan.empty() && mph::fuzz::FindPlan(plan) == nullptr) {
+    std::fprintf(stderr, "fuzz-lane: there is no plan \"%s\"; they stand in tools/fuzz/host/Lane.cpp\n", plan.c_str());
     return 2;
   }
   signal(SIGPIPE, SIG_IGN);
   setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
 
   mph::fuzz::Orders orders;
-  mph::fuzz::Lane lane(argv[1], std::strtoull(argv[2], nullptr, 10), orders);
+  mph::fuzz::Lane lane(argv[1], std::strtoull(argv[2], nullptr, 10), plan, orders);
   const bool isThere = lane.Run();
 
   orders.Report(lane.GetTally(), true);
