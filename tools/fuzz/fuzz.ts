@@ -20,6 +20,8 @@ export type FuzzOptions = {
 	/** What all sessions are about (host/Lane.cpp). Undefined: each another one. */
 	readonly plan?: string | undefined;
 	readonly say: (text: string) => void;
+	/** The sound host serves, and hostile ones come now. */
+	readonly onPlaying?: (workerPid: number) => void;
 };
 
 export type FuzzReport = Tally & {
@@ -45,7 +47,7 @@ const warmShare = 0.2;
 const minWarmRecords = 20_000;
 const endedWithinMs = 60_000;
 
-export async function fuzz({ records, seed, messages, plan, say, workerBin }: FuzzOptions & { readonly workerBin: string }): Promise<FuzzReport> {
+export async function fuzz({ records, seed, messages, plan, say, onPlaying, workerBin }: FuzzOptions & { readonly workerBin: string }): Promise<FuzzReport> {
 	const worker = await FuzzedWorker.start(workerBin);
 	const startedAt = performance.now();
 	const total: Tally = { records: 0, sessions: 0, connections: 0 };
@@ -63,6 +65,7 @@ export async function fuzz({ records, seed, messages, plan, say, workerBin }: Fu
 
 		if (!worker.hasDied) {
 			await stage.attach();
+			onPlaying?.(worker.pid);
 
 			const warm = Math.min(records, Math.max(minWarmRecords, Math.round(records * warmShare)));
 

@@ -26,6 +26,9 @@ const messageEveryMs = 20;
 /** What injecting costs a worker under a sanitizer is not what is looked for. */
 const limits = { packetsPerSecond: 1_000, bytesPerSecond: 4 * 1024 * 1024 };
 
+/** A large ring has room for more than the worker may read at once. */
+const ringSizes = { packetRingSize: 1024 * 1024, verdictRingSize: 64 * 1024 * 1024 };
+
 const mediaCodecs: types.RouterRtpCodecCapability[] = [
 	{ kind: 'audio', mimeType: 'audio/opus', clockRate: 48000, channels: 2 },
 	{ kind: 'video', mimeType: 'video/VP8', clockRate: 90000 },
@@ -105,6 +108,8 @@ export class Stage {
 		await this.#controller.setLimits(hostilePlugin, limits);
 
 		const { watched, prey } = this.#routers;
+
+		await this.#controller.configureRouter(prey.id, ringSizes);
 		const { filtered, observed } = this.#watched;
 		const [audio, video, taken] = this.#prey.producers.map(({ id }) => id);
 		const dataProducerIds = this.#prey.dataProducers.map(({ id }) => id);

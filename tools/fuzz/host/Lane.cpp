@@ -287,9 +287,10 @@ void Lane::Corrupt(Random& random, Connection& connection, Records& records, Rin
 
 // The worker comes to them when this host is gone.
 void Lane::Fill(Random& random, Connection& connection, Records& records, Ring& ring) {
-  const uint32_t unsound = random.OneIn(4) ? 1'000'000 : 0;
+  const uint32_t kind = random.Below(4);
 
-  while (Append(ring, random.PerMillion(unsound) ? records.Unsound() : records.Sound())) {
+  // As many as there can be, as bad as they can be, or of all kinds.
+  while (Append(ring, kind < 2 ? records.Short() : kind == 2 ? records.Unsound() : records.Sound())) {
   }
   ring.Publish();
   if (random.OneIn(2)) {

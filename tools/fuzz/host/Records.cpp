@@ -33,6 +33,12 @@ Records::Record Records::Sound() {
   return kind < 97 ? KeyFrame() : Subscribe();
 }
 
+Records::Record Records::Short() {
+  const VerdictRecord record(Header(sizeof(VerdictRecord), RecordType::Verdict), 0, Mph::Layout::Verdict::Accept, 0, 0, 0);
+
+  return Finish(&record, sizeof record, 0, "verdict for nothing");
+}
+
 Records::Record Records::Unsound() {
   auto record = Sound();
   auto* header = reinterpret_cast<RecordHeader*>(bytes_.data());

@@ -22,6 +22,8 @@ class Records {
 
   // Of records that the worker does not count as strikes, unless it decides otherwise about what they name.
   Record Sound();
+  // The shortest that is sound: a verdict that nobody waits for.
+  Record Short();
   // Of records that it must refuse.
   Record Unsound();
   // A header that must end the reading of the ring.
