@@ -177,6 +177,7 @@ void Call::Judge(uint64_t sentAtNs, uint64_t atNs) {
 
   maxLatencyNs_ = std::max(maxLatencyNs_, latency);
   if (latency > maxStallNs_) {
+    cpuDelay_.Sample(WallNs());
     maxStallNs_ = std::max(maxStallNs_, latency - std::min(latency, cpuDelay_.Between(sentAtNs, atNs)));
   }
 }

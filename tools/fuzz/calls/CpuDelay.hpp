@@ -5,6 +5,7 @@
 #include <cinttypes>
 #include <cstdint>
 #include <cstdio>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <string>
@@ -16,7 +17,7 @@ class CpuDelay {
   // Its main thread's.
   explicit CpuDelay(const std::string& pid) : path_("/proc/" + pid + "/schedstat") {}
 
-  // [one thread, every few milliseconds]
+  // Every few milliseconds, and before Between(). [any]
   void Sample(uint64_t nowNs) {
     uint64_t ran = 0;
     uint64_t waited = 0;
@@ -36,20 +37,26 @@ class CpuDelay {
     std::fclose(file);
   }
 
-  // Of that time, as far as samples reach: at most this long, never more than it was. [any]
+  // Of that time. What happened shortly before it may count, too: samples are a few milliseconds apart. [any]
   uint64_t Between(uint64_t fromNs, uint64_t toNs) {
     const std::lock_guard lock(mutex_);
     auto from = samples_.lower_bound(fromNs);
-    auto to = samples_.upper_bound(toNs);
+    auto to = samples_.lower_bound(toNs);
 
-    // Samples within the time alone: what they say happened within it.
-    if (from == samples_.end() || to == samples_.begin() || (--to)->first <= from->first) {
-      return 0;
+    if (from != samples_.begin() && (from == samples_.end() || fromNs - std::prev(from)->first < SlackNs)) {
+      --from;
     }
-    return to->second - from->second;
+    if (to == samples_.end() || to->first - toNs > SlackNs) {
+      if (to == samples_.begin()) {
+        return 0;
+      }
+      --to;
+    }
+    return from == samples_.end() || to->first <= from->first ? 0 : to->second - from->second;
   }
 
  private:
+  static constexpr uint64_t SlackNs = 10'000'000;
   // Of a minute.
   static constexpr size_t MaxSamples = 20'000;
 
