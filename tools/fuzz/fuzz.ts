@@ -116,6 +116,9 @@ async function playHosts(stage: Stage, worker: FuzzedWorker, { records, seed, pl
 	}
 	await Promise.all(playing.map((lane) => lane.stop()));
 	Object.assign(total, sum());
+	if (!worker.hasDied && total.records < goal) {
+		throw new Error(`a lane of the fuzzer ended at ${total.records} of ${goal} records although the worker lives: it found nobody listening`);
+	}
 	if (!worker.hasDied) {
 		await until('the end of all hostile connections', { everyMs: 50, withinMs: endedWithinMs }, async () => ((await stage.hasHostileHosts()) ? undefined : true));
 	}

@@ -24,7 +24,7 @@ using shm::Segment;
 
 constexpr int OpenMs = 10'000;
 constexpr int SendMs = 200;
-constexpr int ConnectRetries = 500;
+constexpr int ConnectRetries = 30'000;
 
 }  // namespace
 

@@ -50,7 +50,10 @@ class Ring {
     const uint32_t toEnd = size_ - OffsetOf(position_);
     const uint32_t padding = aligned > toEnd ? toEnd : 0;
 
-    if (padding + aligned > size_ - (position_ - Consumed())) {
+    const uint64_t used = position_ - Consumed();
+
+    // Another host that serves by now has its own count in there.
+    if (used > size_ || padding + aligned > size_ - used) {
       return false;
     }
     if (padding != 0) {
@@ -79,6 +82,9 @@ class Ring {
     const uint64_t consumed = Consumed();
     uint64_t count = 0;
 
+    if (consumed > position_) {
+      return 0;
+    }
     while (!ends_.empty() && ends_.front() <= consumed) {
       ends_.pop_front();
       count++;
