@@ -11,6 +11,7 @@
 #include "PluginHost/PluginPlace.hpp"
 #include "PluginHost/RouterTap.hpp"
 #include "PluginHost/Settlement.hpp"
+#include <uv.h> // uv_hrtime()
 
 namespace PluginHost
 {
@@ -20,6 +21,8 @@ namespace PluginHost
 
 	// Of the state that a host starts with, so that its frame stays within Mph.Control.Limit.MaxFrameBytes.
 	static constexpr size_t MaxParameters{ 1024 * 1024 };
+	// For the verdicts of a host that is gone or has stopped: several ten thousand of them.
+	static constexpr uint64_t MaxLastDrainNs{ 10000000 };
 
 	/* Instance methods. */
 
@@ -302,13 +305,22 @@ namespace PluginHost
 	}
 
 	/**
-	 * Bounded by what a ring can hold, for a host that hung up may still be writing.
+	 * Bounded: a host that hung up may still be writing, and a ring may be as large as the app likes. What is left unread is not answered, so
+	 * that it is published again or follows onAbsent.
 	 */
 	void Succession::DrainAll(const HostLink* link)
 	{
 		MS_TRACE();
 
-		this->place->DrainVerdicts(link, this->verdictRingSize / sizeof(Layout::VerdictRecord));
+		static constexpr size_t RecordsPerClock{ 256 };
+
+		const auto untilNs = uv_hrtime() + MaxLastDrainNs;
+		size_t drained{ 0 };
+
+		do
+		{
+			drained = this->place->DrainVerdicts(link, RecordsPerClock);
+		} while (drained == RecordsPerClock && !link->IsCondemned() && uv_hrtime() < untilNs);
 	}
 
 	/**

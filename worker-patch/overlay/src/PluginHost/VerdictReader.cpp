@@ -193,6 +193,12 @@ namespace PluginHost
 			if (!isSound)
 			{
 				this->plugin->AddStrike(PluginStrike::BAD_RECORD, epoch.link);
+
+				// It is cut off: the rest of a ring full of them would be nothing but lines in the log.
+				if (epoch.link->IsCondemned())
+				{
+					break;
+				}
 			}
 		}
 
