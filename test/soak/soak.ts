@@ -1,0 +1,193 @@
+// Two workers under everything that happens to them, again and again: cycle.ts. Between cycles nothing is open, and what they have is compared with
+// what they had after the first cycles, which were to warm up.
+
+import { rmSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+import * as mediasoup from 'mediasoup';
+import type { types } from 'mediasoup';
+
+import { createPluginHost } from '../../src/index.ts';
+import { killStoppedHosts } from '../../tools/drill/strike.ts';
+import { until } from '../helpers/until.ts';
+import { type Census, censusOf, leftBehind } from './census.ts';
+import { type CycleResult, playCycle } from './cycle.ts';
+
+export type SoakOptions = {
+	readonly minutes: number;
+	readonly seed: number;
+	readonly killEveryMs: number;
+	readonly note: (text: string) => void;
+};
+
+/** What the command prints. */
+export type SoakResult = {
+	readonly minutes: number;
+	readonly kills: number;
+	readonly lost: number;
+	/** Of the worker that grew more. */
+	readonly rssGrowthKiB: number;
+	readonly leakedFds: number;
+	readonly leakedMappings: number;
+};
+
+export type SoakReport = { readonly result: SoakResult; readonly broken: readonly string[] };
+
+/** What no worker may exceed, and no app by as many times as plugins were loaded. */
+const mostGrowthKiB = 1_024;
+const mostHeapGrowthKiB = 2_048;
+const longestCycleMs = 60_000;
+/** A quiet point is looked at so often; the median counts. */
+const looks = 5;
+/** Quiet points at the beginning and at the end, of which the medians are compared. */
+const mostPoints = 5;
+
+type QuietPoint = { readonly app: Census; readonly workers: readonly Census[]; readonly heapKiB: number };
+
+export async function soak({ minutes, seed, killEveryMs, note }: SoakOptions): Promise<SoakReport> {
+	const dir = mkdtempSync(join(tmpdir(), 'mph-soak-'));
+	const pluginHost = await createPluginHost({ mediasoup, timeoutMs: 60_000 });
+	const workers = await Promise.all([0, 1].map(() => mediasoup.createWorker({ workerBin: pluginHost.workerBin, logLevel: 'warn' })));
+	const broken: string[] = [];
+	const breaks = (text: string): void => {
+		broken.push(text);
+		note(`BROKEN: ${text}`);
+	};
+	const totals = { kills: 0, planned: 0, calls: 0, fullRings: 0, sent: 0, received: 0, notRouted: 0, lost: 0 };
+
+	process.once('exit', killStoppedHosts);
+	for (const worker of workers) {
+		worker.on('died', (error) => breaks(`worker ${worker.pid} died: ${error.message}`));
+	}
+
+	const play = async (name: string, ms: number, cycleSeed: number): Promise<CycleResult> => {
+		const result = await playCycle({ pluginHost, workers, dir, ms, killEveryMs, seed: cycleSeed, note: (text) => note(`  ${text}`), complain: (text) => breaks(`${name}: ${text}`) });
+
+		[...(result.lost > 0 ? [`${result.lost} packets are unaccounted for`] : []), ...(await errorsBehindChain())].forEach((text) => breaks(`${name}: ${text}`));
+		note(`${name}: ${result.kills} kills, ${result.planned} restarts and upgrades, ${result.calls} calls, ${result.fullRings} full rings; of ${result.sent} packets ${result.received} were received, ${result.notRouted} not routed, ${result.lost} lost`);
+
+		return result;
+	};
+	const errorsBehindChain = async (): Promise<string[]> =>
+		(await pluginHost.getStats()).workers.flatMap(({ workerPid, applyErrors, repeatDropped }) =>
+			applyErrors + repeatDropped > 0 ? [`worker ${workerPid} lost ${applyErrors} packets in errors and dropped ${repeatDropped} as repeated, so far`] : [],
+		);
+
+	try {
+		const cycles = Math.max(2, Math.ceil((minutes * 60_000) / longestCycleMs));
+		const ms = (minutes * 60_000) / cycles;
+		const points: QuietPoint[] = [];
+		const quiet = async (): Promise<void> => {
+			points.push(await quietPoint(workers, points[0]));
+
+			const { workers: now, heapKiB } = points.at(-1)!;
+
+			note(`quiet: workers have ${now.map(({ rssAnonKiB }) => rssAnonKiB).join(' and ')} KiB, the app a heap of ${heapKiB} KiB`);
+		};
+
+		totals.lost += (await play('warm-up', ms, seed)).lost;
+		await quiet();
+		for (let cycle = 1; cycle <= cycles; cycle++) {
+			const result = await play(`cycle ${cycle} of ${cycles}`, ms, seed + cycle);
+
+			for (const key of Object.keys(totals) as (keyof typeof totals)[]) {
+				totals[key] += result[key];
+			}
+			await quiet();
+		}
+
+		const left = compare(points[0]!, points.at(-1)!);
+		const growth = workers.map((_, index) => growthOf(points, (point) => point.workers[index]!.rssAnonKiB));
+		const heapGrowth = growthOf(points, (point) => point.heapKiB);
+		const rssGrowthKiB = Math.max(0, ...growth);
+
+		left.texts.forEach(breaks);
+		if (rssGrowthKiB > mostGrowthKiB) {
+			breaks(`the workers grew by ${growth.join(' and ')} KiB; ${mostGrowthKiB} are allowed`);
+		}
+		if (heapGrowth > mostHeapGrowthKiB) {
+			breaks(`the app's heap grew by ${heapGrowth} KiB; ${mostHeapGrowthKiB} are allowed`);
+		}
+		note(`in all: ${Object.entries(totals).map(([name, count]) => `${name} ${count}`).join(', ')}; workers grew by ${growth.join(' and ')} KiB, the app's heap by ${heapGrowth} KiB`);
+
+		return { result: { minutes, kills: totals.kills, lost: totals.lost, rssGrowthKiB, leakedFds: left.fds, leakedMappings: left.mappings }, broken };
+	} finally {
+		pluginHost.close();
+		for (const worker of workers) {
+			worker.close();
+		}
+		rmSync(dir, { recursive: true, force: true });
+	}
+}
+
+/** Once what was there at the first one is all that is there, or is not going to be. */
+async function quietPoint(workers: readonly types.Worker[], first: QuietPoint | undefined): Promise<QuietPoint> {
+	if (first) {
+		await until('an end to what was closed', () => compare(first, look(workers)).texts.length === 0).catch(() => {});
+	} else {
+		await until('the end of all hosts', () => censusOf(process.pid).children.size === 1);
+	}
+
+	const points: QuietPoint[] = [];
+
+	for (let count = 0; count < looks; count++) {
+		points.push(look(workers));
+		await sleep(100);
+	}
+
+	const last = points.at(-1)!;
+
+	return {
+		...last,
+		workers: last.workers.map((census, index) => ({ ...census, rssAnonKiB: median(points.map((point) => point.workers[index]!.rssAnonKiB)) })),
+		heapKiB: Math.min(...points.map(({ heapKiB }) => heapKiB)),
+	};
+}
+
+function look(workers: readonly types.Worker[]): QuietPoint {
+	collectGarbage();
+
+	return { app: censusOf(process.pid), workers: workers.map(({ pid }) => censusOf(pid)), heapKiB: Math.round(process.memoryUsage().heapUsed / 1024) };
+}
+
+/** What the later one has and the earlier one had not. */
+function compare(before: QuietPoint, after: QuietPoint): { readonly fds: number; readonly mappings: number; readonly texts: readonly string[] } {
+	const pairs = [['the app', before.app, after.app] as const, ...before.workers.map((worker, index) => [`worker ${index + 1}`, worker, after.workers[index]!] as const)];
+	const found = pairs.map(([who, then, now]) => {
+		const [fds, mappings, children] = [leftBehind(then.fds, now.fds), leftBehind(then.mappings, now.mappings), leftBehind(then.children, now.children)];
+
+		return {
+			fds: fds.count,
+			mappings: mappings.count,
+			texts: [
+				...fds.texts.map((text) => `${who} has still open ${text}`),
+				...mappings.texts.map((text) => `${who} has still mapped ${text}`),
+				...children.texts.map((text) => `${who} still has the child ${text}`),
+				...(now.threads > then.threads ? [`${who} has ${now.threads - then.threads} more threads`] : []),
+			],
+		};
+	});
+
+	return { fds: found.reduce((sum, { fds }) => sum + fds, 0), mappings: found.reduce((sum, { mappings }) => sum + mappings, 0), texts: found.flatMap(({ texts }) => texts) };
+}
+
+/** Between the first quiet points and the last ones. */
+function growthOf(points: readonly QuietPoint[], of: (point: QuietPoint) => number): number {
+	const count = Math.max(1, Math.min(mostPoints, Math.floor(points.length / 3)));
+
+	return median(points.slice(-count).map(of)) - median(points.slice(0, count).map(of));
+}
+
+function median(values: readonly number[]): number {
+	return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}
+
+const collectGarbage: () => void = (() => {
+	setFlagsFromString('--expose-gc');
+
+	return runInNewContext('gc') as () => void;
+})();
