@@ -20,12 +20,14 @@ t.test('two workers under everything that happens to them lose nothing and keep 
 	t.comment(stdout);
 
 	const lastLine = stdout.trimEnd().split('\n').at(-1)!;
-	const { kills } = JSON.parse(lastLine) as SoakResult;
+	const { kills, rssGrowthKiB } = JSON.parse(lastLine) as SoakResult;
 
 	t.match(lastLine, /^\{"minutes":0\.4,"kills":\d+,"lost":0,"rssGrowthKiB":\d+,"leakedFds":0,"leakedMappings":0\}$/);
 	t.ok(kills > 0);
-	t.notMatch(stderr, /^BROKEN: (?!the workers grew)/m, 'what a worker grows by in so short a time is what it keeps for the next time');
-	t.ok(code === 0 || /^BROKEN: the workers grew/m.test(stderr));
+	// Twelve seconds are too short to warm up: malloc still makes room for what it keeps.
+	t.ok(rssGrowthKiB <= 4_096, `a worker grew by ${rssGrowthKiB} KiB`);
+	t.notMatch(stderr, /^BROKEN: (?!the workers grew)/m);
+	t.equal(code, /^BROKEN: /m.test(stderr) ? 1 : 0);
 });
 
 t.end();

@@ -21,15 +21,15 @@ export type Booked = {
 export type Balance = {
 	readonly sent: number;
 	readonly received: number;
-	/** Not routed, as attachments count it. */
 	readonly notRouted: number;
 	/** Neither the one nor the other, or missing without a plugin that drops such a number. */
 	readonly lost: number;
 	readonly complaints: readonly string[];
 };
 
-export const notRouted = (s: AttachmentStats): number =>
-	s.dropped + s.taken + s.diverted + s.frameDropped + s.timeoutDropped + s.absentDropped + s.overflowDropped + s.errorDropped + s.closedFreed;
+/** But for those that were freed with their producer: of a run of attachments each counts them. */
+const notRouted = (s: AttachmentStats): number =>
+	s.dropped + s.taken + s.diverted + s.frameDropped + s.timeoutDropped + s.absentDropped + s.overflowDropped + s.errorDropped;
 
 /** What its policy or its going decided: of these a cut stream may have lost some that waited behind others, with no counter for it. */
 const letBy = (s: AttachmentStats): number => s.timeoutAccepted + s.absentAccepted + s.overflowAccepted + s.errorAccepted + s.detachedAccepted + s.notSelected;
@@ -39,9 +39,10 @@ export function balanceOf(streams: readonly Booked[], stats: readonly Attachment
 	const sum = (of: (s: AttachmentStats) => number): number => stats.reduce((total, each) => total + of(each), 0);
 	const sent = streams.reduce((total, { stream }) => total + stream.sent, 0);
 	const received = streams.reduce((total, { stream }) => total + stream.receptions[0]!.received, 0);
-	const gone = sum(notRouted);
-	const unexplained = sent - received - gone;
-	const allowance = streams.some(({ wasCut }) => wasCut) ? sum(letBy) : 0;
+	const freed = { atLeast: Math.max(0, ...stats.map(({ closedFreed }) => closedFreed)), atMost: sum(({ closedFreed }) => closedFreed) };
+	const letGo = freed.atMost + (streams.some(({ wasCut }) => wasCut) ? sum(letBy) : 0);
+	const decided = sum(notRouted);
+	const remaining = sent - received - decided;
 	let foul = 0;
 	let cutOff = 0;
 
@@ -61,14 +62,16 @@ export function balanceOf(streams: readonly Booked[], stats: readonly Attachment
 			}
 		}
 	}
-	if (cutOff > sum((s) => s.closedFreed) + allowance) {
-		foul += cutOff - sum((s) => s.closedFreed) - allowance;
-	}
-	if (unexplained < 0 || unexplained > allowance) {
-		complaints.push(`${sent} packets were sent, ${received} received, ${gone} not routed`);
+
+	const unexplained = Math.max(freed.atLeast - remaining, remaining - letGo, 0);
+
+	if (unexplained > 0) {
+		complaints.push(
+			`${sent} packets were sent, ${received} received, ${decided} not routed, from ${freed.atLeast} to ${freed.atMost} freed with their producers, ${letGo - freed.atMost} perhaps`,
+		);
 	}
 
-	return { sent, received, notRouted: gone, lost: Math.max(foul, unexplained > allowance ? unexplained - allowance : -unexplained, 0), complaints };
+	return { sent, received, notRouted: sent - received, lost: Math.max(foul + Math.max(0, cutOff - letGo), unexplained), complaints };
 }
 
 /** Of a receiver that came and went: what is missing in between. */

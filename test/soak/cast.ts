@@ -17,9 +17,9 @@ export const drillPlugin = join(repoRoot, 'build/native/tools/drill/plugin/drill
 
 /** Of the drill's plugin in two workers, and eaten before that is taken for a hang. */
 const memoryLimit = 96 * 1024 * 1024;
-const hangMs = 500;
+const hangMs = 1_000;
 /** Node is not looked at that often when others have the CPU. */
-const scriptHangMs = 2_000;
+const scriptHangMs = 3_000;
 /** Longer than it takes to notice a hang; whoever lets packets wait for longer lets them go on. */
 const patientMs = 8_000;
 
@@ -55,8 +55,8 @@ export type Cast = { readonly units: readonly Unit[]; readonly sleeper: Part; re
 
 type PartPlan = Pick<Part, 'name'> & Partial<Pick<Part, 'mode' | 'drops' | 'takesData' | 'deadlineMs'>>;
 
-/** `complain` hears of what must not happen to a plugin. */
-export async function openCast(pluginHost: PluginHost, dir: string, complain: (text: string) => void): Promise<Cast> {
+/** `scriptWorker`: where the script always has packets. `complain` hears of what must not happen to a plugin. */
+export async function openCast(pluginHost: PluginHost, dir: string, scriptWorker: types.Worker, complain: (text: string) => void): Promise<Cast> {
 	let serial = 0;
 
 	const native = async (standby: boolean, plans: readonly PartPlan[], hang = hangMs): Promise<Unit> => {
@@ -113,9 +113,8 @@ export async function openCast(pluginHost: PluginHost, dir: string, complain: (t
 
 				const recovered = nextEvent<HostRecovery>(plugin, 'recovered');
 				const { pid } = (await plugin.getStats()).host;
-				const [attachment] = parts[0]!.attachments;
 
-				await plugin.notify('fail', way, { worker: (await attachment!.getStats()).workerPid });
+				await plugin.notify('fail', way, { worker: scriptWorker });
 
 				return `${way}; host ${(await recovered).pid} after host ${pid}`;
 			},

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { types } from 'mediasoup';
 
 import type { PluginHost } from '../../src/index.ts';
+import { send } from '../../tools/drill/strike.ts';
 import { random } from '../helpers/random.ts';
 import { until } from '../helpers/until.ts';
 import type { Balance } from './account.ts';
@@ -35,7 +36,7 @@ export async function playCycle(options: CycleOptions): Promise<CycleResult> {
 	const { pluginHost, workers, dir, ms, killEveryMs, seed, note, complain } = options;
 	const endsAt = performance.now() + ms;
 	const isOver = (): boolean => performance.now() >= endsAt;
-	const cast = await openCast(pluginHost, dir, complain);
+	const cast = await openCast(pluginHost, dir, workers[0]!, complain);
 	const play = new Play(options, cast);
 
 	try {
@@ -127,12 +128,12 @@ class Play {
 			const before = await overflowed();
 			const pid = plugin.hostPid!;
 
-			process.kill(pid, 'SIGSTOP');
+			send(pid, 'SIGSTOP');
 			try {
 				await until('a full ring', async () => isOver() || (await overflowed()) > before);
 				this.totals.fullRings += isOver() ? 0 : 1;
 			} finally {
-				process.kill(pid, 'SIGCONT');
+				send(pid, 'SIGCONT');
 			}
 		}
 	}

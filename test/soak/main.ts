@@ -2,6 +2,7 @@
 
 import { buildNative } from '../../tools/build-native.ts';
 import { UsageError, readOptions, wholeNumber } from '../../tools/cli/usage.ts';
+import { killStoppedHosts } from '../../tools/drill/strike.ts';
 import { soak } from './soak.ts';
 
 const usage = 'usage: npm run -s soak -- [--minutes N] [--seed N] [--killEveryMs MS] [--json]';
@@ -43,6 +44,11 @@ function minutesOf(text: string): number {
 	}
 
 	return minutes;
+}
+
+process.once('exit', killStoppedHosts);
+for (const [signal, number] of [['SIGINT', 2], ['SIGTERM', 15], ['SIGHUP', 1]] as const) {
+	process.once(signal, () => process.exit(128 + number));
 }
 
 try {

@@ -1,21 +1,15 @@
 // Two workers under everything that happens to them, again and again: cycle.ts. Between cycles nothing is open, and what they have is compared with
 // what they had after the first cycles, which were to warm up.
 
-import { rmSync, mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 
 import * as mediasoup from 'mediasoup';
-import type { types } from 'mediasoup';
 
 import { createPluginHost } from '../../src/index.ts';
-import { killStoppedHosts } from '../../tools/drill/strike.ts';
-import { until } from '../helpers/until.ts';
-import { type Census, censusOf, leftBehind } from './census.ts';
 import { type CycleResult, playCycle } from './cycle.ts';
+import { type QuietPoint, compare, growthOf, quietPoint } from './quiet.ts';
 
 export type SoakOptions = {
 	readonly minutes: number;
@@ -37,16 +31,10 @@ export type SoakResult = {
 
 export type SoakReport = { readonly result: SoakResult; readonly broken: readonly string[] };
 
-/** What no worker may exceed, and no app by as many times as plugins were loaded. */
+/** What workers, and the app's heap, may grow by. */
 const mostGrowthKiB = 1_024;
 const mostHeapGrowthKiB = 2_048;
 const longestCycleMs = 60_000;
-/** A quiet point is looked at so often; the median counts. */
-const looks = 5;
-/** Quiet points at the beginning and at the end, of which the medians are compared. */
-const mostPoints = 5;
-
-type QuietPoint = { readonly app: Census; readonly workers: readonly Census[]; readonly heapKiB: number };
 
 export async function soak({ minutes, seed, killEveryMs, note }: SoakOptions): Promise<SoakReport> {
 	const dir = mkdtempSync(join(tmpdir(), 'mph-soak-'));
@@ -59,7 +47,6 @@ export async function soak({ minutes, seed, killEveryMs, note }: SoakOptions): P
 	};
 	const totals = { kills: 0, planned: 0, calls: 0, fullRings: 0, sent: 0, received: 0, notRouted: 0, lost: 0 };
 
-	process.once('exit', killStoppedHosts);
 	for (const worker of workers) {
 		worker.on('died', (error) => breaks(`worker ${worker.pid} died: ${error.message}`));
 	}
@@ -123,71 +110,3 @@ export async function soak({ minutes, seed, killEveryMs, note }: SoakOptions): P
 		rmSync(dir, { recursive: true, force: true });
 	}
 }
-
-/** Once what was there at the first one is all that is there, or is not going to be. */
-async function quietPoint(workers: readonly types.Worker[], first: QuietPoint | undefined): Promise<QuietPoint> {
-	if (first) {
-		await until('an end to what was closed', () => compare(first, look(workers)).texts.length === 0).catch(() => {});
-	} else {
-		await until('the end of all hosts', () => censusOf(process.pid).children.size === 1);
-	}
-
-	const points: QuietPoint[] = [];
-
-	for (let count = 0; count < looks; count++) {
-		points.push(look(workers));
-		await sleep(100);
-	}
-
-	const last = points.at(-1)!;
-
-	return {
-		...last,
-		workers: last.workers.map((census, index) => ({ ...census, rssAnonKiB: median(points.map((point) => point.workers[index]!.rssAnonKiB)) })),
-		heapKiB: Math.min(...points.map(({ heapKiB }) => heapKiB)),
-	};
-}
-
-function look(workers: readonly types.Worker[]): QuietPoint {
-	collectGarbage();
-
-	return { app: censusOf(process.pid), workers: workers.map(({ pid }) => censusOf(pid)), heapKiB: Math.round(process.memoryUsage().heapUsed / 1024) };
-}
-
-/** What the later one has and the earlier one had not. */
-function compare(before: QuietPoint, after: QuietPoint): { readonly fds: number; readonly mappings: number; readonly texts: readonly string[] } {
-	const pairs = [['the app', before.app, after.app] as const, ...before.workers.map((worker, index) => [`worker ${index + 1}`, worker, after.workers[index]!] as const)];
-	const found = pairs.map(([who, then, now]) => {
-		const [fds, mappings, children] = [leftBehind(then.fds, now.fds), leftBehind(then.mappings, now.mappings), leftBehind(then.children, now.children)];
-
-		return {
-			fds: fds.count,
-			mappings: mappings.count,
-			texts: [
-				...fds.texts.map((text) => `${who} has still open ${text}`),
-				...mappings.texts.map((text) => `${who} has still mapped ${text}`),
-				...children.texts.map((text) => `${who} still has the child ${text}`),
-				...(now.threads > then.threads ? [`${who} has ${now.threads - then.threads} more threads`] : []),
-			],
-		};
-	});
-
-	return { fds: found.reduce((sum, { fds }) => sum + fds, 0), mappings: found.reduce((sum, { mappings }) => sum + mappings, 0), texts: found.flatMap(({ texts }) => texts) };
-}
-
-/** Between the first quiet points and the last ones. */
-function growthOf(points: readonly QuietPoint[], of: (point: QuietPoint) => number): number {
-	const count = Math.max(1, Math.min(mostPoints, Math.floor(points.length / 3)));
-
-	return median(points.slice(-count).map(of)) - median(points.slice(0, count).map(of));
-}
-
-function median(values: readonly number[]): number {
-	return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
-}
-
-const collectGarbage: () => void = (() => {
-	setFlagsFromString('--expose-gc');
-
-	return runInNewContext('gc') as () => void;
-})();

@@ -88,9 +88,12 @@ export const strikeFromOutside: Striker = async (target, scenario) => {
 	return { scenario, held: Math.max(held, waiting), pid, nextPid, atNs, servedAtNs };
 };
 
-function send(pid: number, signal: NodeJS.Signals): void {
+/** Whether it is still there or not. */
+export function send(pid: number, signal: NodeJS.Signals): void {
 	if (signal === 'SIGSTOP') {
 		stoppedPids.add(pid);
+	} else if (signal === 'SIGCONT') {
+		stoppedPids.delete(pid);
 	}
 
 	try {
