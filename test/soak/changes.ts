@@ -9,11 +9,13 @@ export type Changes = {
 	readonly call: Call;
 	readonly createPlugin: (options: { readonly file: string }) => Promise<Plugin>;
 	readonly diverter: Part;
+	/** Its host may stand still, and nothing is attached by such a one. */
+	readonly sleeper: Part;
 	readonly pick: (below: number) => number;
 };
 
 /** Makes one change after the other, in random order. */
-export async function change({ call, createPlugin, diverter, pick }: Changes): Promise<void> {
+export async function change({ call, createPlugin, diverter, sleeper, pick }: Changes): Promise<void> {
 	const stream = call.streams[pick(call.streams.length)]!;
 	const parts = [...call.attachments.keys()];
 	const part = parts[pick(parts.length)];
@@ -48,7 +50,9 @@ export async function change({ call, createPlugin, diverter, pick }: Changes): P
 
 			return;
 		case 5:
-			await replaceAttachment(call, part);
+			if (part && part !== diverter && part !== sleeper) {
+				await replaceAttachment(call, part);
+			}
 
 			return;
 		case 6:
@@ -72,10 +76,7 @@ export async function change({ call, createPlugin, diverter, pick }: Changes): P
 }
 
 /** Of one that drops nothing under traffic, of another one while nothing flows. One of the two comes back under traffic. */
-async function replaceAttachment(call: Call, part: Part | undefined): Promise<void> {
-	if (!part || part.mode === 'divert') {
-		return;
-	}
+async function replaceAttachment(call: Call, part: Part): Promise<void> {
 	if (part.drops === undefined) {
 		await call.detach(part);
 	} else {

@@ -62,6 +62,9 @@ export async function playCycle(options: CycleOptions): Promise<CycleResult> {
 		await Promise.all(anchors.map((call) => play.end(call)));
 
 		return { ...done, ...play.totals };
+	} catch (error) {
+		await describe(cast, note);
+		throw error;
 	} finally {
 		cast.close();
 	}
@@ -101,10 +104,11 @@ class Play {
 
 	async changeUntil(call: Call, isOver: () => boolean): Promise<void> {
 		const { pluginHost } = this.#options;
+		const { diverter, sleeper } = this.#cast;
 
 		while (!isOver()) {
 			await sleep(200 + this.#pick(600));
-			await change({ call, createPlugin: (plugin) => pluginHost.createPlugin(plugin), diverter: this.#cast.diverter, pick: this.#pick });
+			await change({ call, createPlugin: (plugin) => pluginHost.createPlugin(plugin), diverter, sleeper, pick: this.#pick });
 		}
 	}
 
@@ -136,5 +140,14 @@ class Play {
 				send(pid, 'SIGCONT');
 			}
 		}
+	}
+}
+
+/** What there is to be seen when a cycle fails. */
+async function describe({ units, sleeper, diverter }: Cast, note: (text: string) => void): Promise<void> {
+	for (const { name, plugin, attachments } of [...units.flatMap(({ parts }) => parts), sleeper, diverter]) {
+		const { host, workers, rings } = await plugin.getStats();
+
+		note(`${name}: ${JSON.stringify({ host, active: [...attachments].map(({ id, active, paused }) => ({ id, active, paused })), workers, rings, dump: plugin.dump() })}`);
 	}
 }

@@ -38,7 +38,7 @@ const longestCycleMs = 60_000;
 
 export async function soak({ minutes, seed, killEveryMs, note }: SoakOptions): Promise<SoakReport> {
 	const dir = mkdtempSync(join(tmpdir(), 'mph-soak-'));
-	const pluginHost = await createPluginHost({ mediasoup, timeoutMs: 60_000 });
+	const pluginHost = await createPluginHost({ mediasoup, timeoutMs: 30_000 });
 	const workers = await Promise.all([0, 1].map(() => mediasoup.createWorker({ workerBin: pluginHost.workerBin, logLevel: 'warn' })));
 	const broken: string[] = [];
 	const breaks = (text: string): void => {
