@@ -10,6 +10,7 @@ import type { Attachment, AttachmentStats, Plugin, PluginHost } from '../../src/
 import { createPluginHost } from '../../src/index.ts';
 import { fixturePlugin } from '../helpers/binaries.ts';
 import { mediaCodecs } from '../helpers/call.ts';
+import { random } from '../helpers/random.ts';
 import { until } from '../helpers/until.ts';
 import type { Stream } from './traffic.ts';
 import { openDataStream, openRtpStream } from './traffic.ts';
@@ -176,15 +177,4 @@ async function checkBehindChain(pluginHost: PluginHost, violated: (text: string)
 			violated(`behind the chain ${repeatDropped} packets were dropped as repeated, and ${applyErrors} lost in errors, so far`);
 		}
 	}
-}
-
-/** The same numbers for the same seed: a linear congruential generator is random enough to find what is not ordered. */
-function random(seed: number): (below: number) => number {
-	let state = seed >>> 0;
-
-	return (below) => {
-		state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-
-		return Math.floor((state / 2 ** 32) * below);
-	};
 }

@@ -1,4 +1,4 @@
-// The traffic of the property test: streams whose every packet carries its own number, and receivers that know what they got of them.
+// The traffic of the property test and of the soak: streams whose every packet carries its own number, and receivers that know what they got of them.
 
 import { createSocket } from 'node:dgram';
 import type { Socket } from 'node:dgram';
@@ -12,7 +12,15 @@ const headerLength = 12;
 const payloadLength = 60;
 
 /** What one receiver got of one stream, checked as it came. */
-export type Reception = { readonly violations: string[]; received: number };
+export type Reception = {
+	readonly violations: string[];
+	received: number;
+	readonly numbers: ReadonlySet<number>;
+	/** The number of the last packet that came; that before the first one until then. */
+	latest: number;
+};
+
+export type Receiver = { readonly reception: Reception; readonly close: () => void };
 
 export type Stream = {
 	readonly id: string;
@@ -20,6 +28,12 @@ export type Stream = {
 	readonly receptions: readonly Reception[];
 	/** Sends the next `count` packets. */
 	readonly send: (count: number) => Promise<void>;
+	/** How many of them the worker has got. */
+	readonly entered: () => Promise<number>;
+	/** One more, which is not among `receptions`. */
+	readonly addReceiver: () => Promise<Receiver>;
+	/** What its receivers get counts on. */
+	readonly closeProducer: () => void;
 	/** Whatever is held of it is freed; what it received counts on. */
 	readonly close: () => void;
 };
@@ -27,7 +41,7 @@ export type Stream = {
 const maxViolations = 20;
 
 /** Packets of a call go in one direction: one producer, `consumers` receivers. Shuffled: neighbours change places now and then. */
-export async function openRtpStream(router: types.Router, firstNumber: number, consumers: number, shuffled: boolean): Promise<Stream> {
+export async function openRtpStream(router: types.Router, firstNumber: number, consumers: number, shuffled: boolean, length = payloadLength): Promise<Stream> {
 	const ssrc = 1_000_000 + firstNumber % 1_000_000_000;
 	const sender = createSocket('udp4');
 	const ingress = await router.createPlainTransport({ listenInfo, rtcpMux: true, comedia: true });
@@ -35,7 +49,8 @@ export async function openRtpStream(router: types.Router, firstNumber: number, c
 		kind: 'audio',
 		rtpParameters: { codecs: [{ mimeType: 'audio/opus', clockRate: 48000, channels: 2, payloadType }], encodings: [{ ssrc }] },
 	});
-	const ends = await Promise.all(Array.from({ length: consumers }, () => openReceiver(router, producer, firstNumber, shuffled)));
+	const addReceiver = (): Promise<Receiver> => openReceiver(router, producer, firstNumber, shuffled, length);
+	const ends = await Promise.all(Array.from({ length: consumers }, addReceiver));
 	let next = firstNumber;
 
 	sender.bind(0, '127.0.0.1');
@@ -58,12 +73,17 @@ export async function openRtpStream(router: types.Router, firstNumber: number, c
 				numbers.map(
 					(number) =>
 						new Promise<void>((resolve, reject) => {
-							sender.send(rtpPacket(ssrc, number), ingress.tuple.localPort, '127.0.0.1', (error) => (error ? reject(error) : resolve()));
+							sender.send(rtpPacket(ssrc, number, length), ingress.tuple.localPort, '127.0.0.1', (error) => (error ? reject(error) : resolve()));
 						}),
 				),
 			);
 			stream.sent += count;
 		},
+		async entered() {
+			return (await producer.getStats()).reduce((sum, { packetCount }) => sum + packetCount, 0);
+		},
+		addReceiver,
+		closeProducer: () => producer.close(),
 		close() {
 			sender.close();
 			ingress.close();
@@ -81,13 +101,13 @@ async function openReceiver(
 	producer: types.Producer,
 	firstNumber: number,
 	shuffled: boolean,
-): Promise<{ reception: Reception; close: () => void }> {
+	length: number,
+): Promise<Receiver> {
 	const socket = await boundSocket();
 	const egress = await router.createPlainTransport({ listenInfo, rtcpMux: true, comedia: false });
-	const reception: Reception = { violations: [], received: 0 };
 	const seen = new Set<number>();
+	const reception: Reception = { violations: [], received: 0, numbers: seen, latest: firstNumber - 1 };
 	const seqs = new Set<number>();
-	let lastNumber = firstNumber - 1;
 	let lastSeq: number | undefined;
 
 	await egress.connect({ ip: '127.0.0.1', port: socket.address().port });
@@ -104,7 +124,7 @@ async function openReceiver(
 		const seq = message.readUInt16BE(2);
 
 		reception.received++;
-		checkPayload(payload, number, complain);
+		checkPayload(payload, number, length, complain);
 		if (seen.has(number)) {
 			complain(`packet ${number} came twice`);
 		}
@@ -116,16 +136,16 @@ async function openReceiver(
 		seqs.add(seq);
 		seqs.delete((seq + 32_768) & 0xffff);
 		if (!shuffled) {
-			if (number <= lastNumber) {
-				complain(`packet ${number} came after ${lastNumber}`);
+			if (number <= reception.latest) {
+				complain(`packet ${number} came after ${reception.latest}`);
 			}
 			if (lastSeq !== undefined && seq !== ((lastSeq + 1) & 0xffff)) {
 				complain(`packet ${number} has sequence number ${seq} after ${lastSeq}`);
 			}
-		} else if (lastSeq !== undefined && number > lastNumber !== ((seq - lastSeq) & 0xffff) < 32_768) {
-			complain(`packet ${number} after ${lastNumber} has sequence number ${seq} after ${lastSeq}`);
+		} else if (lastSeq !== undefined && number > reception.latest !== ((seq - lastSeq) & 0xffff) < 32_768) {
+			complain(`packet ${number} after ${reception.latest} has sequence number ${seq} after ${lastSeq}`);
 		}
-		lastNumber = number;
+		reception.latest = number;
 		lastSeq = seq;
 	});
 
@@ -133,51 +153,64 @@ async function openReceiver(
 }
 
 /** Messages of a data producer on a DirectTransport. */
-export async function openDataStream(router: types.Router, firstNumber: number, consumers: number): Promise<Stream> {
-	const transport = await router.createDirectTransport();
+export async function openDataStream(router: types.Router, firstNumber: number, consumers: number, length = payloadLength): Promise<Stream> {
+	// What fits the smallest packet ring.
+	const transport = await router.createDirectTransport({ maxReceiveMessageSize: 16_384 });
 	const dataProducer = await transport.produceData({ label: 'numbers' });
-	const receptions = await Promise.all(
-		Array.from({ length: consumers }, async () => {
-			const dataConsumer = await transport.consumeData({ dataProducerId: dataProducer.id });
-			const reception: Reception = { violations: [], received: 0 };
-			let lastNumber = firstNumber - 1;
-
-			dataConsumer.on('message', (message) => {
-				const complain = (text: string): void => void (reception.violations.length < maxViolations && reception.violations.push(text));
-				const number = message.readUInt32BE(0);
-
-				reception.received++;
-				checkPayload(message, number, complain);
-				if (number <= lastNumber) {
-					complain(`message ${number} came after ${lastNumber}`);
-				}
-				lastNumber = number;
-			});
-
-			return reception;
-		}),
-	);
+	const addReceiver = (): Promise<Receiver> => openDataReceiver(transport, dataProducer, firstNumber, length);
+	const receivers = await Promise.all(Array.from({ length: consumers }, addReceiver));
 	let next = firstNumber;
 
 	const stream: Stream = {
 		id: dataProducer.id,
 		sent: 0,
-		receptions,
+		receptions: receivers.map(({ reception }) => reception),
 		async send(count) {
 			for (let index = 0; index < count; index++) {
-				dataProducer.send(original(next++));
+				dataProducer.send(original(next++, length));
 			}
 			stream.sent += count;
 		},
+		async entered() {
+			return (await dataProducer.getStats()).reduce((sum, { messagesReceived }) => sum + messagesReceived, 0);
+		},
+		addReceiver,
+		closeProducer: () => dataProducer.close(),
 		close: () => transport.close(),
 	};
 
 	return stream;
 }
 
+async function openDataReceiver(
+	transport: types.DirectTransport,
+	dataProducer: types.DataProducer,
+	firstNumber: number,
+	length: number,
+): Promise<Receiver> {
+	const dataConsumer = await transport.consumeData({ dataProducerId: dataProducer.id });
+	const seen = new Set<number>();
+	const reception: Reception = { violations: [], received: 0, numbers: seen, latest: firstNumber - 1 };
+
+	dataConsumer.on('message', (message) => {
+		const complain = (text: string): void => void (reception.violations.length < maxViolations && reception.violations.push(text));
+		const number = message.readUInt32BE(0);
+
+		reception.received++;
+		checkPayload(message, number, length, complain);
+		if (number <= reception.latest) {
+			complain(`message ${number} came after ${reception.latest}`);
+		}
+		seen.add(number);
+		reception.latest = number;
+	});
+
+	return { reception, close: () => dataConsumer.close() };
+}
+
 /** Either as it was sent, or as random-verdicts replaces it; nothing in between. */
-function checkPayload(payload: Buffer, number: number, complain: (text: string) => void): void {
-	const isOriginal = payload.length === payloadLength && payload.subarray(4).every((byte) => byte === 0);
+function checkPayload(payload: Buffer, number: number, length: number, complain: (text: string) => void): void {
+	const isOriginal = payload.length === length && payload.subarray(4).every((byte) => byte === 0);
 	const isReplacement = payload.subarray(4).every((byte, index) => byte === ((number + index + 4) & 0xff));
 
 	if (!isOriginal && !isReplacement) {
@@ -185,15 +218,15 @@ function checkPayload(payload: Buffer, number: number, complain: (text: string) 
 	}
 }
 
-function original(number: number): Buffer {
-	const payload = Buffer.alloc(payloadLength);
+function original(number: number, length: number): Buffer {
+	const payload = Buffer.alloc(length);
 
 	payload.writeUInt32BE(number, 0);
 
 	return payload;
 }
 
-function rtpPacket(ssrc: number, number: number): Buffer {
+function rtpPacket(ssrc: number, number: number, length: number): Buffer {
 	const header = Buffer.alloc(headerLength);
 
 	header[0] = 0x80;
@@ -202,7 +235,7 @@ function rtpPacket(ssrc: number, number: number): Buffer {
 	header.writeUInt32BE((number * 960) >>> 0, 4);
 	header.writeUInt32BE(ssrc, 8);
 
-	return Buffer.concat([header, original(number)]);
+	return Buffer.concat([header, original(number, length)]);
 }
 
 async function boundSocket(): Promise<Socket> {

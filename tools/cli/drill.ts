@@ -5,14 +5,14 @@ import { Children } from '../demo/children.ts';
 import { runDrill } from '../drill/drill.ts';
 import { type DrillOptions, parseDrillOptions } from '../drill/options.ts';
 import { brokenPromises, describeReceipt, makeReceipt } from '../drill/receipt.ts';
-import { killStoppedHost } from '../drill/strike.ts';
+import { killStoppedHosts } from '../drill/strike.ts';
 
 export async function drill(args: readonly string[]): Promise<number> {
 	const options = parseDrillOptions(args);
 	const children = new Children();
 
 	process.once('exit', () => {
-		killStoppedHost();
+		killStoppedHosts();
 		children.killAll();
 	});
 	for (const [signal, number] of [['SIGINT', 2], ['SIGTERM', 15], ['SIGHUP', 1]] as const) {

@@ -6,25 +6,28 @@ import type { DrillEvent } from './receipt.ts';
 import { type Scenario, signals } from './scenarios.ts';
 import type { Stage } from './stage.ts';
 
-const poll = { everyMs: 1, withinMs: 20_000 };
+const poll = { everyMs: 1, withinMs: 60_000 };
 
-/** The one process of others that may stand still; were we to die now, nobody would wake it to see that it has to end. */
-let stoppedPid: number | undefined;
+/** Processes of others that may stand still; were we to die now, nobody would wake them to see that they have to end. */
+const stoppedPids = new Set<number>();
 
 export type Strike = DrillEvent & { readonly pid: number; readonly nextPid: number };
 
-export type Striker = (stage: Stage, scenario: Scenario) => Promise<Strike>;
+/** Whose hosts are ended. */
+export type Target = Pick<Stage, 'readyHost' | 'hostPid' | 'counters' | 'nextCrash'>;
+
+export type Striker = (target: Target, scenario: Scenario) => Promise<Strike>;
 
 /** With the drill's own plugin: it does it itself, or stands still with its packets until it is done from outside. */
 export function strikeByOrder(orders: Orders): Striker {
-	return async (stage, scenario) => {
+	return async (target, scenario) => {
 		await until('a host that is ready to be ended', poll, async () => {
-			const ready = await stage.readyHost();
+			const ready = await target.readyHost();
 
 			return ready !== undefined && ready === orders.serving()?.pid ? ready : undefined;
 		});
 
-		const crash = stage.nextCrash();
+		const crash = target.nextCrash();
 
 		orders.give(scenario);
 
@@ -43,16 +46,16 @@ export function strikeByOrder(orders: Orders): Striker {
 		});
 		const { held } = await crash;
 
-		stoppedPid = undefined;
+		stoppedPids.delete(pid);
 
 		return { scenario, held: Math.max(held, inHand), pid, nextPid: next.pid, atNs: killedAtNs ?? orders.followed()!.atNs, servedAtNs: next.sinceNs };
 	};
 }
 
 /** With any plugin: it is stopped until packets wait for it. */
-export const strikeFromOutside: Striker = async (stage, scenario) => {
-	const pid = await until('a host that is ready to be ended', poll, stage.readyHost);
-	const crash = stage.nextCrash();
+export const strikeFromOutside: Striker = async (target, scenario) => {
+	const pid = await until('a host that is ready to be ended', poll, target.readyHost);
+	const crash = target.nextCrash();
 
 	send(pid, 'SIGSTOP');
 
@@ -60,33 +63,38 @@ export const strikeFromOutside: Striker = async (stage, scenario) => {
 
 	// The stopped host gave its last verdict long ago, as far as the worker is concerned.
 	const { verdicts, held: waiting } = await until('a packet that waits for the stopped host', poll, async () => {
-		const counters = await stage.counters();
+		const counters = await target.counters();
 
 		return counters.held > 0 ? counters : undefined;
 	});
 
 	if (scenario !== 'stop') {
 		atNs = monotonicNs();
-		process.kill(pid, signals[scenario]!);
+		send(pid, signals[scenario]!);
 		// The signal is taken before anything else is done; SIGKILL needs no waking.
 		send(pid, 'SIGCONT');
 	}
 
 	const nextPid = await until('a verdict of the next host', poll, async () => {
-		const next = stage.hostPid();
+		const next = target.hostPid();
 
-		return next !== undefined && next !== pid && (await stage.counters()).verdicts > verdicts ? next : undefined;
+		return next !== undefined && next !== pid && (await target.counters()).verdicts > verdicts ? next : undefined;
 	});
 	const servedAtNs = monotonicNs();
 	const { held } = await crash;
 
-	stoppedPid = undefined;
+	stoppedPids.delete(pid);
 
 	return { scenario, held: Math.max(held, waiting), pid, nextPid, atNs, servedAtNs };
 };
 
-function send(pid: number, signal: NodeJS.Signals): void {
-	stoppedPid = signal === 'SIGSTOP' ? pid : stoppedPid;
+/** Whether it is still there or not. */
+export function send(pid: number, signal: NodeJS.Signals): void {
+	if (signal === 'SIGSTOP') {
+		stoppedPids.add(pid);
+	} else if (signal === 'SIGCONT') {
+		stoppedPids.delete(pid);
+	}
 
 	try {
 		process.kill(pid, signal);
@@ -99,11 +107,9 @@ function send(pid: number, signal: NodeJS.Signals): void {
 }
 
 /** Safe at any time, also from an exit handler. */
-export function killStoppedHost(): void {
-	if (stoppedPid !== undefined) {
-		const pid = stoppedPid;
-
-		stoppedPid = undefined;
+export function killStoppedHosts(): void {
+	for (const pid of stoppedPids) {
+		stoppedPids.delete(pid);
 		send(pid, 'SIGKILL');
 	}
 }

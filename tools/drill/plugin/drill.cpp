@@ -1,7 +1,9 @@
 // drill: drops what a rule says that the receiver can check, and dies on order. Orders come by a file that the drill and all hosts have
 // mapped (orders.ts has the same layout); whoever follows one takes it back first, so that the next host does not do likewise.
 //
-// Config: {"orders": path, "dropEvery": n, "dropRest": r}: of rtp-send's packets each whose counter leaves r when divided by n is dropped.
+// Config: {"orders": path, "dropEvery": n, "dropRest": r, "counter": "rtp-send" | "number"}: packets and messages whose counter leaves r when divided
+// by n are dropped. The counter is that of rtp-send's packets, which are told from all others, or the number that every payload begins with (uint32,
+// big endian).
 #include "mph_plugin.h"
 #include "payload.h"
 
@@ -17,6 +19,7 @@
 #include <cstring>
 #include <ctime>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <stdexcept>
 #include <string>
 
@@ -67,6 +70,7 @@ class Drill {
 
     dropEvery_ = parsed.at("dropEvery");
     dropRest_ = parsed.at("dropRest");
+    isNumbered_ = parsed.value("counter", "rtp-send") == "number";
     if (fd < 0) {
       throw std::runtime_error("cannot open " + file + ": " + std::strerror(errno));
     }
@@ -86,12 +90,29 @@ class Drill {
   Drill& operator=(const Drill&) = delete;
 
   void OnPackets(const mph_batch& batch) {
+    Decide(batch, [&](uint32_t i) {
+      const auto& packet = *batch.packets[i];
+
+      return packet.copied_length < packet.rtp_header_length ? Bytes{}
+                                                              : Bytes{mph_packet_bytes(&packet), packet.copied_length}.subspan(packet.rtp_header_length);
+    });
+  }
+
+  void OnData(const mph_data_batch& batch) {
+    Decide(batch, [&](uint32_t i) { return Bytes{mph_data_bytes(batch.messages[i]), batch.messages[i]->copied_length}; });
+  }
+
+ private:
+  using Bytes = std::span<const uint8_t>;
+
+  template <typename Batch, typename PayloadOf>
+  void Decide(const Batch& batch, PayloadOf payloadOf) {
     for (uint32_t i = 0; i < batch.count; ++i) {
       // In the middle: some have their verdict, none is answered.
       if (i == batch.count / 2) {
         FollowOrder(batch.count);
       }
-      batch.verdicts[i] = IsDropped(*batch.packets[i]) ? MPH_DROP : MPH_ACCEPT;
+      batch.verdicts[i] = IsDropped(payloadOf(i)) ? MPH_DROP : MPH_ACCEPT;
     }
     if (!serves_) {
       serves_ = true;
@@ -100,14 +121,20 @@ class Drill {
     }
   }
 
- private:
-  bool IsDropped(const mph_packet& packet) const {
+  bool IsDropped(Bytes payload) const { return isNumbered_ ? IsNumberDropped(payload) : IsCounterDropped(payload); }
+
+  bool IsNumberDropped(Bytes payload) const {
+    return payload.size() >= 4 &&
+           (uint32_t{payload[0]} << 24 | uint32_t{payload[1]} << 16 | uint32_t{payload[2]} << 8 | payload[3]) % dropEvery_ == dropRest_;
+  }
+
+  bool IsCounterDropped(Bytes bytes) const {
     rtp_test_payload payload;
 
-    if (packet.copied_length < packet.rtp_header_length + sizeof payload) {
+    if (bytes.size() < sizeof payload) {
       return false;
     }
-    std::memcpy(&payload, mph_packet_bytes(&packet) + packet.rtp_header_length, sizeof payload);
+    std::memcpy(&payload, bytes.data(), sizeof payload);
 
     return std::memcmp(payload.magic, RTP_TEST_MAGIC, RTP_TEST_MAGIC_LENGTH) == 0 && payload.counter % dropEvery_ == dropRest_;
   }
@@ -171,6 +198,7 @@ class Drill {
   Orders* orders_{nullptr};
   uint64_t dropEvery_{0};
   uint64_t dropRest_{0};
+  bool isNumbered_{false};
   bool serves_{false};
 };
 
@@ -199,6 +227,7 @@ constexpr mph_plugin Plugin{
     .tick_interval_ms = 0,
     .reserved = 0,
     .on_restore = nullptr,
+    .on_data = [](void* self, const mph_data_batch* batch) { static_cast<Drill*>(self)->OnData(*batch); },
 };
 
 }  // namespace
