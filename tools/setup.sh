@@ -6,6 +6,7 @@
 #   tools/setup.sh demo    and for the demo (npm run demo)
 #   tools/setup.sh test    and for the tests (npm test)
 #   tools/setup.sh bench   and for the bench (npm run bench)
+#   tools/setup.sh fuzz    and for the fuzzing of parsers (npm run fuzz:parsers)
 #
 # It is for people who work on the repository. Nothing of it runs when the published package is installed.
 set -euo pipefail
@@ -18,8 +19,8 @@ fail() { printf 'setup: %s\n' "$@" >&2; exit 1; }
 
 check_machine() {
 	case $purpose in
-		build | demo | test | bench) ;;
-		*) fail "\"$purpose\" is none of build, demo, test, bench" ;;
+		build | demo | test | bench | fuzz) ;;
+		*) fail "\"$purpose\" is none of build, demo, test, bench, fuzz" ;;
 	esac
 
 	local machine
@@ -78,6 +79,10 @@ install_debian_packages() {
 	fi
 	if [[ $purpose == bench ]]; then
 		want 'to count instructions and system calls' valgrind strace
+	fi
+	if [[ $purpose == fuzz ]]; then
+		# Version 14, which is bookworm's own, cannot compile the ranges of its libstdc++.
+		want 'to fuzz parsers with libFuzzer' clang-16 libclang-rt-16-dev llvm-16
 	fi
 
 	((${#missing[@]})) || return 0
