@@ -59,8 +59,8 @@ class Verdicts {
         WriteVerdict(input);
         break;
       case 3:
-        WriteFixed(BypassRecord(HeaderOf<BypassRecord>(input, RecordType::Bypass, 0), Attachment(input), Producer(input), Ssrc(input), input.Take<uint32_t>(),
-                                static_cast<BypassUnit>(input.Take<uint8_t>() % 4), 0, 0, 0));
+        WriteFixed(BypassRecord{HeaderOf<BypassRecord>(input, RecordType::Bypass, 0), Attachment(input), Producer(input), Ssrc(input), input.Take<uint32_t>(),
+                                static_cast<BypassUnit>(input.Take<uint8_t>() % 4), 0, 0, 0});
         break;
       case 4:
       case 5:
@@ -72,11 +72,11 @@ class Verdicts {
         WriteData(input);
         break;
       case 9:
-        WriteFixed(KeyFrameRecord(HeaderOf<KeyFrameRecord>(input, RecordType::KeyFrame, 0), input.Take<uint8_t>(), Producer(input), Ssrc(input)));
+        WriteFixed(KeyFrameRecord{HeaderOf<KeyFrameRecord>(input, RecordType::KeyFrame, 0), input.Take<uint8_t>(), Producer(input), Ssrc(input)});
         break;
       case 10:
-        WriteFixed(SubscribeRecord(HeaderOf<SubscribeRecord>(input, RecordType::Subscribe, 0), input.Take<uint8_t>(), Attachment(input), Producer(input),
-                                   input.Take<uint8_t>(), 0, 0, 0));
+        WriteFixed(SubscribeRecord{HeaderOf<SubscribeRecord>(input, RecordType::Subscribe, 0), input.Take<uint8_t>(), Attachment(input), Producer(input),
+                                   input.Take<uint8_t>(), 0, 0, 0});
         break;
       case 11: {
         const auto bytes = input.TakeBytes(8 + input.TakeBelow(MaxPayload));
@@ -186,7 +186,7 @@ class Verdicts {
     const auto decider = static_cast<uint8_t>(input.Take<uint8_t>() % 20);
     const auto errors = static_cast<uint16_t>(lie % 4 == 1 ? input.Take<uint16_t>() : 0);
 
-    WriteWith(VerdictRecord(HeaderOf<VerdictRecord>(input, RecordType::Verdict, payload.size()), ticket, verdict, decider, errors, argument), payload);
+    WriteWith(VerdictRecord{HeaderOf<VerdictRecord>(input, RecordType::Verdict, payload.size()), ticket, verdict, decider, errors, argument}, payload);
   }
 
   static std::vector<uint8_t> Padded(const void* data, size_t length) {
@@ -225,9 +225,9 @@ class Verdicts {
     const auto payload = input.TakeBytes(input.TakeBelow(MaxPayload));
 
     behind.insert(behind.end(), payload.begin(), payload.end());
-    WriteWith(InjectRtpRecord(HeaderOf<InjectRtpRecord>(input, RecordType::InjectRtp, behind.size()), 1, cause, producer, ssrc, timestamp,
+    WriteWith(InjectRtpRecord{HeaderOf<InjectRtpRecord>(input, RecordType::InjectRtp, behind.size()), 1, cause, producer, ssrc, timestamp,
                               lie == 0 ? input.Take<uint32_t>() : static_cast<uint32_t>(payload.size()),
-                              lie == 1 ? input.Take<uint16_t>() : static_cast<uint16_t>(consumers.size()), payloadType, marker, level, 1, 0),
+                              lie == 1 ? input.Take<uint16_t>() : static_cast<uint16_t>(consumers.size()), payloadType, marker, level, 1, 0},
               behind);
   }
 
@@ -246,10 +246,10 @@ class Verdicts {
 
     behind.insert(behind.end(), padded.begin(), padded.end());
     behind.insert(behind.end(), message.begin(), message.end());
-    WriteWith(InjectDataRecord(HeaderOf<InjectDataRecord>(input, RecordType::InjectData, behind.size()), 1, cause, producer, ppid,
+    WriteWith(InjectDataRecord{HeaderOf<InjectDataRecord>(input, RecordType::InjectData, behind.size()), 1, cause, producer, ppid,
                                lie == 0 ? input.Take<uint32_t>() : static_cast<uint32_t>(message.size()),
                                lie == 1 ? input.Take<uint16_t>() : static_cast<uint16_t>(consumers.size()),
-                               lie == 2 ? input.Take<uint16_t>() : static_cast<uint16_t>(subchannelCount), required, 0),
+                               lie == 2 ? input.Take<uint16_t>() : static_cast<uint16_t>(subchannelCount), required, 0},
               behind);
   }
 

@@ -88,7 +88,7 @@ function argumentsOf({ engine, target, runs, seed, grow }: FuzzJob, dir: string)
 	return [`-runs=${runs}`, `-seed=${seed}`, '-print_final_stats=1', `-artifact_prefix=${dir}/`, ...limitsOf(target), growing, ...dirs.filter((other) => other !== growing)];
 }
 
-function limitsOf({ maxLength, isStateful }: FuzzTarget): string[] {
+function limitsOf({ maxLength }: FuzzTarget): string[] {
 	return [`-max_len=${maxLength}`, `-timeout=${slowSeconds}`, `-rss_limit_mb=${maxRssMb}`, `-detect_leaks=0`];
 }
 

@@ -12,6 +12,8 @@ export type FuzzTarget = {
 	readonly upstream?: RegExp;
 	/** Longest input that is tried; more costs time and finds nothing that less does not. */
 	readonly maxLength: number;
+	/** Whether `npm test` has it. */
+	readonly isInShortForm: boolean;
 	/** Whether it goes on where the last input has left it, as a worker does: then memory may grow within one. */
 	readonly isStateful: boolean;
 };
@@ -26,24 +28,19 @@ const all = /./;
 const client = /^(ControlSocket|Error)$/;
 
 export const nativeTargets: readonly FuzzTarget[] = [
-	{ name: 'rtp', sources: [], overlay: same(/^(RtpBuilder|HeldPacket|PacketRecord)$/), upstream: codecs, maxLength: 256, isStateful: false },
-	{ name: 'json', sources: [], overlay: same(/^Json$/), maxLength: 128, isStateful: false },
+	{ name: 'rtp', sources: [], overlay: same(/^(RtpBuilder|HeldPacket|PacketRecord)$/), upstream: codecs, maxLength: 256, isInShortForm: true, isStateful: false },
+	{ name: 'json', sources: [], overlay: same(/^Json$/), maxLength: 128, isInShortForm: true, isStateful: false },
 	{
-		...{ name: 'verdicts', sources: stage, upstream: codecs, maxLength: 512, isStateful: true },
+		...{ name: 'verdicts', sources: stage, upstream: codecs, maxLength: 512, isInShortForm: false, isStateful: true },
 		overlay: { guided: all, seeded: /^(VerdictReader|Injector|RtpBuilder|HostRequests|HeldPacket|HeldMessage|PacketRing)$/ },
 		core: same(client),
 	},
 	{
-		...{ name: 'control', sources: stage, maxLength: 512, isStateful: true },
+		...{ name: 'control', sources: stage, maxLength: 512, isInShortForm: false, isStateful: true },
 		overlay: { guided: all, seeded: /^(Control|ControlConnection|Queries)$/ },
 		core: same(client),
 	},
-	{
-		...{ name: 'packet-ring', sources: [], maxLength: 512, isStateful: true },
-		core: { guided: all, seeded: /^(ServedRing|RecordBatch|RecordInHand|RouterEvents|RunTable|EventCopy)$/ },
-	},
-	{ name: 'app-channel', sources: [], core: { guided: all, seeded: /^(Host|HostRequests|HostMessages|ControlSocket|AppChannel)$/ }, maxLength: 512, isStateful: false },
-	{ name: 'replay-records', sources: ['tools/replay/CapturedRecords.cpp'], maxLength: 512, isStateful: false },
+	{ name: 'replay-records', sources: ['tools/replay/CapturedRecords.cpp'], maxLength: 512, isInShortForm: true, isStateful: false },
 ];
 
 function same(pattern: RegExp): Instrumented {

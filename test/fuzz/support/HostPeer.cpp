@@ -62,19 +62,22 @@ bool Peer::IsOpen() {
 }
 
 host::Frame Peer::Await(Body type) {
-  host::Frame found;
+  for (int turn = 0; turn < MaxTurns; ++turn) {
+    const auto found = std::ranges::find_if(inbox_, [&](const auto& frame) { return frame.envelope->body_type() == type; });
 
-  for (int turn = 0; found.envelope == nullptr && turn < MaxTurns; ++turn) {
+    if (found != inbox_.end()) {
+      auto frame = std::move(*found);
+
+      // What came before it is of no interest.
+      inbox_.erase(inbox_.begin(), found + 1);
+
+      return frame;
+    }
     stage_.Turn();
-    Receive([&](host::Frame& frame) {
-      if (frame.envelope->body_type() == type && found.envelope == nullptr) {
-        found = std::move(frame);
-      }
-    });
+    Receive([&](host::Frame& frame) { inbox_.push_back(std::move(frame)); });
   }
-  Require(found.envelope != nullptr, "the worker says what it has to say");
-
-  return found;
+  Require(false, "the worker does not say what it has to say");
+  std::abort();
 }
 
 void Peer::Hello(Mph::Control::Role role, const std::string& token) {

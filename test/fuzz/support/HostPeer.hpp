@@ -6,6 +6,7 @@
 #include "WorkerStage.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -38,6 +39,10 @@ class Peer {
  protected:
   WorkerStage& stage_;
   host::ControlSocket socket_;
+
+ private:
+  // Came with what was awaited, or before it.
+  std::deque<host::Frame> inbox_;
 };
 
 class Controller : public Peer {

@@ -6,6 +6,7 @@
 // The last line is {"inputs":…,"executions":…}. Of a run that ends otherwise the input stands in ./crash-input.
 
 #include <unistd.h>
+#include <algorithm>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -131,7 +132,9 @@ class Mutator {
         const auto edge = Edges[Below(std::size(Edges))];
         const auto length = std::min(input.size() - at, size_t{1} << Below(4));
 
-        std::memcpy(input.data() + at, &edge, length);
+        if (length > 0) {
+          std::memcpy(input.data() + at, &edge, length);
+        }
         break;
       }
       case 5: {
