@@ -124,8 +124,13 @@ void FuzzHeld(FuzzInput& input) {
   static PluginHost::HeldPacketPool pool;
   const auto& codec = Codecs[input.TakeBelow(Codecs.size())];
   const auto mimeType = MimeTypeOf(codec);
-  const auto bytes = input.TakeBytes(input.TakeBelow(200));
-  const std::unique_ptr<Packet> live(bytes.empty() ? nullptr : Packet::Parse(bytes.data(), bytes.size()));
+  auto bytes = input.TakeBytes(input.TakeBelow(200));
+  const auto length = bytes.size();
+
+  // A live packet has room behind it, which mediasoup's parser of VP8 makes use of.
+  bytes.resize(length + 100);
+
+  const std::unique_ptr<Packet> live(length == 0 ? nullptr : Packet::Parse(bytes.data(), length, bytes.size()));
 
   if (!live) {
     return;
