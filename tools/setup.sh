@@ -7,6 +7,7 @@
 #   tools/setup.sh test    and for the tests (npm test)
 #   tools/setup.sh bench   and for the bench (npm run bench)
 #   tools/setup.sh upstream-cpp   and for mediasoup's own C++ tests (npm run test:upstream-cpp)
+#   tools/setup.sh fuzz    and for the fuzzing of parsers (npm run fuzz:parsers)
 #
 # It is for people who work on the repository. Of an installed package, `npx mediasoup-plugin-host build` alone runs it, for Debian packages:
 #
@@ -23,8 +24,8 @@ fail() { printf 'setup: %s\n' "$@" >&2; exit 1; }
 
 check_machine() {
 	case $purpose in
-		build | demo | test | bench | upstream-cpp | packages) ;;
-		*) fail "\"$purpose\" is none of build, demo, test, bench, upstream-cpp, packages" ;;
+		build | demo | test | bench | fuzz | upstream-cpp | packages) ;;
+		*) fail "\"$purpose\" is none of build, demo, test, bench, fuzz, upstream-cpp, packages" ;;
 	esac
 
 	local machine
@@ -86,9 +87,11 @@ install_debian_packages() {
 	if [[ $purpose == bench ]]; then
 		want 'to count instructions and system calls' valgrind strace
 	fi
-	if [[ $purpose == upstream-cpp ]]; then
-		want "to compile mediasoup's fuzzers" clang libclang-rt-14-dev
-	fi
+	case $purpose in
+		# Version 14, which is bookworm's own, cannot compile the ranges of its libstdc++.
+		upstream-cpp) want "to compile mediasoup's fuzzers" clang-16 libclang-rt-16-dev ;;
+		fuzz) want 'to fuzz parsers with libFuzzer' clang-16 libclang-rt-16-dev llvm-16 ;;
+	esac
 
 	((${#missing[@]})) || return 0
 	[[ $mode != --check ]] || fail 'install them as root, or have it done by "npx mediasoup-plugin-host build --install-packages":' \

@@ -33,8 +33,8 @@ export const recipes: Readonly<Record<Target, Recipe>> = {
 		buildDir: 'build-fuzzer',
 		// As upstream's own tasks.py has it: the program asks for all of its sanitizers itself, what it links with needs the first of them.
 		mesonOptions: ['-Dms_build_fuzzer=true', '-Db_sanitize=address', '-Db_lundef=false'],
-		environment: { CC: 'clang', CXX: 'clang++' },
-		compiler: 'clang++',
+		environment: { CC: 'clang-16', CXX: 'clang++-16' },
+		compiler: 'clang++-16',
 		packages: [],
 	},
 };
