@@ -94,7 +94,7 @@ async function copyWorker(inputs: WorkerInputs, treeDir: string, dir: string, bu
 	const tree = { sourceDir: join(treeDir, 'worker'), buildDir: join(treeDir, 'build') };
 
 	syncTree(tree.sourceDir, inputs);
-	await compile({ ...tree, logFile: join(treeDir, 'build.log'), mesonOptions: inputs.mesonOptions, title: 'patched worker' });
+	await compile({ ...tree, logFile: join(treeDir, 'build.log'), mesonOptions: inputs.mesonOptions, targets: [inputs.recipe.program], title: 'patched worker' });
 
 	rmSync(dir, { recursive: true, force: true });
 	mkdirSync(built.buildDir, { recursive: true });
