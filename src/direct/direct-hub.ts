@@ -93,7 +93,12 @@ export class DirectHub {
 			...{ hangMs: neverHangsMs, limits: { packetsPerSecond: uint32Max, bytesPerSecond: uint32Max } },
 		};
 
-		return pluginHost.createOwnPlugin(settings, (_kind, name) => new AppHost({ runner, addon, definition, name, timeoutMs }));
+		const plugin = await pluginHost.createOwnPlugin(settings, (_kind, name) => new AppHost({ runner, addon, definition, name, timeoutMs }));
+
+		// The instances end a moment later, and what they would take until then nobody reads.
+		plugin.observer.once('close', () => this.#lines.forEach((line) => line.close()));
+
+		return plugin;
 	}
 
 	#definition(): PluginDefinition {

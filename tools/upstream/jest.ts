@@ -57,8 +57,9 @@ export async function runJest(run: JestRun): Promise<JestResult> {
 	);
 
 	const jest = spawn(
-		process.execPath,
-		[join(repoRoot, 'node_modules/jest/bin/jest.js'), '--ci', '--config', configFile, '--json', `--outputFile=${reportFile}`],
+		// The loaders of tap, which it also gives to processes that are started, are not for jest, which has its own.
+		'env',
+		['-u', 'NODE_OPTIONS', process.execPath, join(repoRoot, 'node_modules/jest/bin/jest.js'), '--ci', '--config', configFile, '--json', `--outputFile=${reportFile}`],
 		{
 			cwd: repoRoot,
 			env: { ...process.env, ...run.env, MEDIASOUP_WORKER_BIN: run.workerBin },
