@@ -249,7 +249,8 @@ class Verdicts {
     WriteWith(InjectDataRecord{HeaderOf<InjectDataRecord>(input, RecordType::InjectData, behind.size()), 1, cause, producer, ppid,
                                lie == 0 ? input.Take<uint32_t>() : static_cast<uint32_t>(message.size()),
                                lie == 1 ? input.Take<uint16_t>() : static_cast<uint16_t>(consumers.size()),
-                               lie == 2 ? input.Take<uint16_t>() : static_cast<uint16_t>(subchannelCount), required, 0},
+                               lie == 2 ? input.Take<uint16_t>() : static_cast<uint16_t>(subchannelCount), required,
+                               input.TakeBool() ? -1 : input.Take<int32_t>(), static_cast<uint8_t>(input.TakeBool() ? 1 : 0), 0, 0, 0},
               behind);
   }
 

@@ -34,12 +34,18 @@ const mediaCodecs: types.RouterRtpCodecCapability[] = [
 	{ kind: 'video', mimeType: 'video/VP8', clockRate: 90000 },
 ];
 
+/** tools/fuzz/host/Records.cpp makes packets of it. */
+const directParameters: types.RtpParameters = {
+	codecs: [{ mimeType: 'audio/opus', clockRate: 48_000, channels: 2, payloadType: 101 }],
+	encodings: [{ ssrc: 0x0d12ec70 }],
+};
+
 export class Stage {
 	readonly #worker: FuzzedWorker;
 	readonly #calls: Calls;
 	readonly #routers: { readonly watched: types.Router; readonly prey: types.Router };
 	readonly #watched: { readonly filtered: types.Producer; readonly observed: types.Producer };
-	readonly #prey: { readonly producers: readonly types.Producer[]; readonly dataProducers: readonly types.DataProducer[] };
+	readonly #prey: { readonly producers: readonly types.Producer[]; readonly dataProducers: readonly types.DataProducer[]; readonly transportId: string };
 	#controller: WorkerLink | undefined;
 	#soundHost: HostProcess | undefined;
 	#timer: NodeJS.Timeout | undefined;
@@ -56,14 +62,18 @@ export class Stage {
 		const observed = await calls.open(watched, 'audio', 'with a sound filter and a hostile observer');
 		const producers = [await calls.open(prey, 'audio'), await calls.open(prey, 'video'), await calls.open(prey, 'audio')];
 		const direct = await prey.createDirectTransport();
+
+		producers.push(await direct.produce({ kind: 'audio', rtpParameters: directParameters }));
+
 		const dataProducers = [await direct.produceData({ label: 'one' }), await direct.produceData({ label: 'two' })];
 
 		for (const { id } of [...dataProducers, dataProducers[0]!]) {
 			await direct.consumeData({ dataProducerId: id });
 		}
+		await direct.consume({ producerId: producers[0]!.id, rtpCapabilities: prey.rtpCapabilities });
 		calls.start(packetsPerSecond);
 
-		return new Stage(worker, calls, { watched, prey }, { filtered, observed }, { producers, dataProducers });
+		return new Stage(worker, calls, { watched, prey }, { filtered, observed }, { producers, dataProducers, transportId: direct.id });
 	}
 
 	private constructor(
@@ -71,7 +81,7 @@ export class Stage {
 		calls: Calls,
 		routers: { readonly watched: types.Router; readonly prey: types.Router },
 		watched: { readonly filtered: types.Producer; readonly observed: types.Producer },
-		prey: { readonly producers: readonly types.Producer[]; readonly dataProducers: readonly types.DataProducer[] },
+		prey: { readonly producers: readonly types.Producer[]; readonly dataProducers: readonly types.DataProducer[]; readonly transportId: string },
 	) {
 		this.#worker = worker;
 		this.#calls = calls;
@@ -120,6 +130,8 @@ export class Stage {
 		await this.#attach(hostilePlugin, prey, [audio!, video!], { mode: Mode.Filter, dataProducerIds, member: 'two', onTimeout: Policy.Drop });
 		await this.#attach(hostilePlugin, prey, [taken!], { mode: Mode.Divert });
 		await this.#attach(hostilePlugin, prey, [video!], { mode: Mode.Observe, subscribe: true, order: -1 });
+
+		await this.#attach(hostilePlugin, prey, [], { mode: Mode.Divert, targets: undefined, transportId: this.#prey.transportId });
 
 		const [first, second] = this.#prey.dataProducers;
 

@@ -85,6 +85,7 @@ class HostLink {
   ControlConnection* GetConnection() { return &connection; }
   uint32_t GetPid() const { return 0; }
   bool IsPrompt() const { return false; }
+  bool IsCondemned() const { return false; }
   void OnPromptWait(bool) {}
   void OnVerdict() {}
   void OnMissedDeadline() {}
@@ -109,6 +110,7 @@ class RouterTap {
 class Injector {
  public:
   bool OnInjectRtp(const Mph::Layout::InjectRtpRecord&, const UnreadBytes&) { return false; }
+  bool OnReceiveRtp(const Mph::Layout::ReceiveRtpRecord&, const UnreadBytes&) { return false; }
   bool OnInjectData(const Mph::Layout::InjectDataRecord&, const UnreadBytes&) { return false; }
 };
 

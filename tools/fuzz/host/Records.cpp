@@ -9,6 +9,10 @@ namespace {
 
 using namespace Mph::Layout;
 
+// Of the producer that hostile hosts may send as (tools/fuzz/stage.ts).
+constexpr uint32_t DirectSsrc = 0x0d12ec70;
+constexpr uint8_t DirectPayloadType = 101;
+
 constexpr uint32_t PadTo8(uint32_t length) { return (length + 7) & ~7U; }
 
 RecordHeader Header(size_t length, RecordType type) { return {static_cast<uint32_t>(length), type, 0, 0}; }
@@ -24,8 +28,11 @@ Records::Record Records::Sound() {
   if (kind < 85) {
     return Bypass();
   }
-  if (kind < 90) {
+  if (kind < 88) {
     return InjectRtp();
+  }
+  if (kind < 90) {
+    return ReceiveRtp();
   }
   if (kind < 94) {
     return InjectData();
@@ -160,6 +167,25 @@ Records::Record Records::InjectRtp() {
   return Finish(&record, sizeof record, offset + payload, "inject rtp");
 }
 
+// Mostly a packet of the producer's, with anything behind its fixed header.
+Records::Record Records::ReceiveRtp() {
+  const uint32_t length = random_.OneIn(20) ? random_.Below(12) : 12 + TailLength();
+  const ReceiveRtpRecord record(Header(sizeof(ReceiveRtpRecord) + length, RecordType::ReceiveRtp), random_.OneIn(2) ? 0 : random_.Edge(), Cause(),
+                                Number(known_.producers), random_.OneIn(10) ? static_cast<uint32_t>(random_.Edge()) : length);
+  auto* const packet = bytes_.data() + sizeof record;
+
+  random_.Fill(packet, length);
+  if (length >= 12 && !random_.OneIn(4)) {
+    // No padding, and seldom extensions or CSRCs.
+    packet[0] = random_.OneIn(3) ? static_cast<uint8_t>(0x80 | (packet[0] & 0x1f)) : 0x80;
+    packet[1] = static_cast<uint8_t>((packet[1] & 0x80) | DirectPayloadType);
+    for (uint32_t i = 0; i < sizeof DirectSsrc; ++i) {
+      packet[8 + i] = static_cast<uint8_t>(DirectSsrc >> (24 - 8 * i));
+    }
+  }
+  return Finish(&record, sizeof record, length, "receive rtp");
+}
+
 Records::Record Records::InjectData() {
   const uint32_t count = random_.OneIn(3) ? random_.Below(4) : 0;
   const uint32_t subchannels = random_.OneIn(3) ? random_.Below(8) : random_.OneIn(50) ? random_.Below(2100) : 0;
@@ -170,7 +196,9 @@ Records::Record Records::InjectData() {
   const InjectDataRecord record(Header(sizeof(InjectDataRecord) + first + second + message, RecordType::InjectData),
                                 random_.OneIn(2) ? 0 : random_.Edge(), Cause(), random_.OneIn(4) ? 0 : Number(known_.dataProducers), ppid,
                                 message, static_cast<uint16_t>(count), static_cast<uint16_t>(subchannels),
-                                random_.OneIn(2) ? -1 : static_cast<int32_t>(random_.Edge()), 0);
+                                random_.OneIn(2) ? -1 : static_cast<int32_t>(random_.Edge()),
+                                random_.OneIn(2) ? -1 : static_cast<int32_t>(random_.Edge()),
+                                random_.OneIn(2) ? 0 : static_cast<uint8_t>(random_.Next()), 0, 0, 0);
 
   PutNumbers(sizeof record, count, known_.consumers);
   random_.Fill(bytes_.data() + sizeof record + first, second + message);

@@ -33,6 +33,7 @@ class Records {
   Record Verdict();
   Record Bypass();
   Record InjectRtp();
+  Record ReceiveRtp();
   Record InjectData();
   Record KeyFrame();
   Record Subscribe();
