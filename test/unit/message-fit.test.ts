@@ -12,7 +12,7 @@ import { readAttach } from '../helpers/worker-messages.ts';
 
 const chosen = { onAbsent: 'accept', onOverflow: 'accept' } as const;
 /** Of a ring of 1 MiB, less what a record has besides the message. */
-const longest = 2 ** 19 - 64 - 4_096;
+const longest = 2 ** 19 - 72 - 4_096;
 
 async function withData(t: Test, maxReceiveMessageSize: number, transport: StandInDataTransport = {}): Promise<Stage> {
 	const staged = await stage(t);
@@ -34,7 +34,7 @@ t.test('a longer one is refused, with both sizes and what to do', async (t) => {
 	const { plugin, worker, router } = await withData(t, longest + 1);
 	const refusal = {
 		...{ name: 'RingSizeError', code: 'MPH_ERR_RING_SIZE' },
-		message: /attach\(\): a message of data producer data-1 can have 520129 bytes, and the packet ring .* router-1 has 1048576, .* at least 2097152 by configureRouter\(\)/,
+		message: /attach\(\): a message of data producer data-1 can have 520121 bytes, and the packet ring .* router-1 has 1048576, .* at least 2097152 by configureRouter\(\)/,
 	};
 
 	await t.rejects(plugin.attach({ dataProducerId: 'data-1', ...chosen }), refusal);
