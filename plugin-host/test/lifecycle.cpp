@@ -172,7 +172,10 @@ void HandshakesThatFail() {
   host.StartConnecting(worker.Pid(), worker.Path());
   worker.Accept();
   worker.Welcome(9);
-  IsFailure(host.AwaitUnasked(), ErrorCode::Version, "protocol 9 and layout 5, this host protocol 3 and layout 5",
+
+  const auto layout = "layout " + std::to_string(static_cast<int>(Mph::Layout::LayoutVersion::Current));
+
+  IsFailure(host.AwaitUnasked(), ErrorCode::Version, "protocol 9 and " + layout + ", this host protocol 3 and " + layout,
             "a worker of another version is refused, with both versions");
 
   host.StartConnecting(worker.Pid(), worker.Path());

@@ -126,7 +126,7 @@ t.test('the bytes are those of a pcapng file', async (t) => {
 			...['806f', '0001', '000003c0', '0000004d', '010101010101010101'],
 		].join(''),
 	);
-	t.equal(sha(file), '33dc13249c6e17a3a51f9fca85a52feca1c803248a6cd58d74abc76dbbadc82a', 'and nothing else has changed');
+	t.equal(sha(file), '5ed00fd06df3d3e1db39aba4767009005a65bb573ab07bb0aa04138e51a3050e', 'and nothing else has changed');
 });
 
 t.test('Wireshark decodes it as RTP', { skip: existsSync('/usr/bin/tshark') ? false : 'tshark is not installed' }, async (t) => {
@@ -190,11 +190,14 @@ t.test('a packet that was copied in part keeps its length on the wire', async (t
 });
 
 t.test('records that make no sense are refused, with their place', async (t) => {
+	const header = PacketRecord.sizeOf();
+	const { length } = record(1);
+
 	for (const [records, offset, problem] of [
 		[Buffer.alloc(7), 0, /7 bytes are no record's header/],
-		[Buffer.concat([record(4), record(1, { length: 4 })]), 96, /a record is 4 bytes long/],
-		[record(1, { length: 4_000_000_000 }), 0, /4000000000 bytes long, with 96 left/],
-		[record(1, { length: 16 }), 0, /its header alone has 72/],
+		[Buffer.concat([record(4), record(1, { length: 4 })]), length, /a record is 4 bytes long/],
+		[record(1, { length: 4_000_000_000 }), 0, new RegExp(`4000000000 bytes long, with ${length} left`)],
+		[record(1, { length: 16 }), 0, new RegExp(`its header alone has ${header}`)],
 		[record(1, { copied: 30 }), 0, /30 of them the packet's/],
 		[record(1, { full: 3 }), 0, /a packet of 3 bytes cannot have 21/],
 		[record(1, { full: 70_000 }), 0, /a packet of 70000 bytes/],
