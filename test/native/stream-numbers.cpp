@@ -164,6 +164,11 @@ static void testAgainstModel() {
         } else if (what == 3 && round % 4 == 0) {
           in += static_cast<int64_t>(random() % 3);
         }
+        if (in <= model.highest() - window) {
+          // Two in a row that are too late are a sender that begins anew (testRestarts()), which the model knows nothing of.
+          in &= ~int64_t{1};
+        }
+
         const bool remove = random() % 8 == 0;
         found = remove ? numbers.Remove(static_cast<uint16_t>(in)) : numbers.Pass(static_cast<uint16_t>(in));
         wanted = remove ? model.Remove(in) : model.Pass(in);
