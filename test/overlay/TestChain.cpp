@@ -1,5 +1,6 @@
 #include "common.hpp"
 #include "ChainStub.hpp"
+#include "CounterSum.hpp"
 #include "PluginHost/Settlement.hpp"
 #include "ServedPlace.hpp"
 #include <catch2/catch_test_macros.hpp>
@@ -29,19 +30,6 @@ namespace
 		attachment.deadlineNs = LongNs;
 
 		return attachment;
-	}
-
-	uint64_t sumOf(const Attachment& attachment)
-	{
-		const auto& counters = attachment.counters;
-
-		return counters.observed + counters.observeOverflow + counters.observeAbsent +
-		       counters.accepted + counters.dropped + counters.timeoutAccepted +
-		       counters.timeoutDropped + counters.absentAccepted + counters.absentDropped +
-		       counters.overflowAccepted + counters.overflowDropped + counters.errorAccepted +
-		       counters.errorDropped + counters.detachedAccepted + counters.closedFreed +
-		       counters.taken + counters.replaced + counters.frameDropped + counters.diverted +
-		       counters.bypassed;
 	}
 } // namespace
 

@@ -1,4 +1,5 @@
 #include "common.hpp"
+#include "CounterSum.hpp"
 #include "PluginHost/Attachment.hpp"
 #include "PluginHost/Outcome.hpp"
 #include "PluginHost/Run.hpp"
@@ -44,15 +45,7 @@ namespace
 
 		uint64_t Sum(size_t member)
 		{
-			const auto& counters = Counters(member);
-
-			return counters.observed + counters.observeOverflow + counters.observeAbsent +
-			       counters.accepted + counters.dropped + counters.timeoutAccepted +
-			       counters.timeoutDropped + counters.absentAccepted + counters.absentDropped +
-			       counters.overflowAccepted + counters.overflowDropped + counters.errorAccepted +
-			       counters.errorDropped + counters.detachedAccepted + counters.closedFreed +
-			       counters.taken + counters.replaced + counters.frameDropped + counters.diverted +
-			       counters.bypassed;
+			return sumOf(*this->attachments[member]);
 		}
 
 	public:
