@@ -39,6 +39,8 @@ export type RingStats = {
 export type PluginInWorkerStats = CountersOf<typeof pluginCounters> & {
 	readonly workerPid: number;
 	readonly connected: boolean;
+	/** The process that serves it. Where a standby took over from a thread that ended, this is not the one that serves other workers. Undefined while there is none. */
+	readonly hostPid: number | undefined;
 	/** Packets that were held for the host when it went last. */
 	readonly heldAtLastDisconnect: number;
 	/** Hosts that have everything ready to take over. */
@@ -141,7 +143,7 @@ export function pluginStatsOf(
 	return {
 		host,
 		workers: snapshots.flatMap(({ workerPid, plugins }) =>
-			plugins.filter(isOurs).map(({ pluginId: _, hostPid: __, ...counters }) => ({ workerPid, ...counters })),
+			plugins.filter(isOurs).map(({ pluginId: _, hostPid, ...counters }) => ({ workerPid, ...counters, hostPid: hostPid === 0 ? undefined : hostPid })),
 		),
 		instances: instances.filter(({ pluginId }) => pluginId === id).map(instanceStatsOf),
 		attachments: attachments.map(({ raw, workerPid }) => attachmentStatsOf(raw, workerPid)),

@@ -316,6 +316,9 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		if (run.isLost) {
 			return;
 		}
+
+		const served = run.servesAnywhere;
+
 		run.lose(reason);
 
 		if (run.isLeaving) {
@@ -326,7 +329,10 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 			this.#roles.active = undefined;
 			run.host.kill();
 		} else if (run === this.#roles.active) {
-			this.#loseActive(run);
+			this.#loseServing(run, this.#roles.standby ?? (this.#roles.successor !== run ? this.#roles.successor : undefined));
+		} else if (run === this.#roles.standby && served) {
+			// In some workers only, where the active one's threads had ended.
+			this.#loseServing(run, this.#roles.active);
 		} else if (run === this.#roles.standby) {
 			this.#roles.standby = undefined;
 			this.#departed.abandon(run);
@@ -338,9 +344,8 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 		}
 	}
 
-	#loseActive(run: HostRun): void {
-		const next = this.#roles.standby ?? (this.#roles.successor !== run ? this.#roles.successor : undefined);
-
+	/** `next`: whom the workers promote now, if there is one. */
+	#loseServing(run: HostRun, next: HostRun | undefined): void {
 		this.#roles.standby = undefined;
 		this.#roles.active = next;
 		this.#outage.lost(run, next);

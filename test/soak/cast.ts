@@ -102,7 +102,7 @@ export async function openCast(pluginHost: PluginHost, dir: string, scriptWorker
 			...{ standby: true, hangMs: scriptHangMs, threadLimits: { maxOldGenerationSizeMb: 64 } },
 		});
 		const parts = [partOf(plugin, { name: 'script', drops: 3 })];
-		const target = targetOf(parts, true);
+		const target = targetOf(parts, true, scriptWorker);
 		const faults: readonly Fault[] = ['heap', 'exit', 'segfault', 'loop'];
 
 		return unitOf(parts, target, complain, {
@@ -113,7 +113,7 @@ export async function openCast(pluginHost: PluginHost, dir: string, scriptWorker
 				}
 
 				const recovered = nextEvent<HostRecovery>(plugin, 'recovered');
-				const { pid } = (await plugin.getStats()).host;
+				const pid = await target.hostPid();
 
 				await plugin.notify('fail', way, { worker: scriptWorker });
 
@@ -187,20 +187,23 @@ function unitOf(parts: readonly Part[], target: SoakTarget, complain: (text: str
 
 type SoakTarget = Target & { readonly isReady: () => boolean };
 
-function targetOf(parts: readonly Part[], standby: boolean): SoakTarget {
+/** `worker`: its host is meant, where threads may end and each worker may have another one. */
+function targetOf(parts: readonly Part[], standby: boolean, worker?: types.Worker): SoakTarget {
 	const { plugin } = parts[0]!;
 	const isReady = (): boolean => {
 		const attachments = parts.flatMap((part) => [...part.attachments]);
 
 		return plugin.hostPid !== undefined && (!standby || plugin.standbyPid !== undefined) && attachments.length > 0 && attachments.every(({ active }) => active);
 	};
+	const hostPid = async (): Promise<number | undefined> =>
+		worker ? (await plugin.getStats()).workers.find(({ workerPid }) => workerPid === worker.pid)?.hostPid : plugin.hostPid;
 
 	return {
 		isReady,
 		async readyHost() {
-			return isReady() && (await plugin.getStats()).workers.every(({ connected }) => connected) ? plugin.hostPid : undefined;
+			return isReady() && (await plugin.getStats()).workers.every(({ connected }) => connected) ? await hostPid() : undefined;
 		},
-		hostPid: () => plugin.hostPid,
+		hostPid,
 		async counters() {
 			const { workers, rings } = await plugin.getStats();
 

@@ -205,6 +205,26 @@ t.test('a standby that dies alone is replaced, and only the log tells', async (t
 	t.equal(supervisor.host!.pid, active);
 });
 
+t.test('a standby that serves a worker of its own, where a thread of the other one ended, is missed when it dies', async (t) => {
+	const { supervisor, workers, active, standby } = await stage(t, 2);
+	const events = record(supervisor);
+	const crash = nextEvent<HostCrash>(supervisor, 'crash');
+	const recovered = nextEvent<HostRecovery>(supervisor, 'recovered');
+
+	say(supervisor, workers[0]!, active, HostPhase.Warm);
+	say(supervisor, workers[0]!, standby, HostPhase.Serving);
+	t.equal(supervisor.host!.pid, active, 'it serves the other worker on');
+	process.kill(standby, 'SIGKILL');
+	say(supervisor, workers[0]!, standby, HostPhase.Gone, 'its connection ended', 7);
+	say(supervisor, workers[1]!, standby, HostPhase.Gone, 'its connection ended');
+	say(supervisor, workers[0]!, active, HostPhase.Serving);
+	t.match(await crash, { pid: standby, signal: 'SIGKILL', held: 7 });
+	t.match(await recovered, { pid: active, standby: true });
+	t.same(events, ['crash', 'recovered']);
+	await warmStandby(supervisor, workers, standby);
+	t.equal(supervisor.host!.pid, active);
+});
+
 t.test('standbys that die again and again are no longer started, and the active one serves on', async (t) => {
 	const supervisor = makeSupervisor(t, {}, { standby: true });
 	const lines: string[] = [];

@@ -14,7 +14,10 @@ const stoppedPids = new Set<number>();
 export type Strike = DrillEvent & { readonly pid: number; readonly nextPid: number };
 
 /** Whose hosts are ended. */
-export type Target = Pick<Stage, 'readyHost' | 'hostPid' | 'counters' | 'nextCrash'>;
+export type Target = Pick<Stage, 'readyHost' | 'counters' | 'nextCrash'> & {
+	/** Who serves now. */
+	readonly hostPid: () => number | undefined | Promise<number | undefined>;
+};
 
 export type Striker = (target: Target, scenario: Scenario) => Promise<Strike>;
 
@@ -76,7 +79,7 @@ export const strikeFromOutside: Striker = async (target, scenario) => {
 	}
 
 	const nextPid = await until('a verdict of the next host', poll, async () => {
-		const next = target.hostPid();
+		const next = await target.hostPid();
 
 		return next !== undefined && next !== pid && (await target.counters()).verdicts > verdicts ? next : undefined;
 	});
