@@ -134,6 +134,23 @@ t.test('a host that is stopped costs receivers no more than the deadline until i
 	t.ok(latencyIn('after', filtered).p99 <= 2 + noiseMs, 'nothing when the next one serves');
 });
 
+t.test('a host that stood still before anything was there for it is found out when something is attached', async (t) => {
+	const { routers, plugin, attachment } = await stage(t, 'accept-all');
+	const hostPid = plugin.hostPid!;
+	const crash = nextEvent<HostCrash>(plugin, 'crash');
+
+	attachment.close();
+	await until('no ring', async () => (await plugin.getStats()).rings.length === 0);
+	await stopProcess(hostPid);
+	t.teardown(() => isAlive(hostPid) && process.kill(hostPid, 'SIGKILL'));
+
+	const next = await plugin.attach({ router: routers[1], mode: 'observe' });
+
+	t.match(await crash, { pid: hostPid, hung: true });
+	t.ok(next.active);
+	t.not(plugin.hostPid, hostPid);
+});
+
 t.test('a worker and a host that are stopped together and go on together have not hung', async (t) => {
 	const { worker, routers, plugin, attachment } = await stage(t, 'accept-all', { hangMs: longHangMs }, { deadlineMs: 10_000 });
 	const flow = await openFlow(t, { routers, packetsPerSecond });

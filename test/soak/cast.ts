@@ -76,8 +76,7 @@ export async function openCast(pluginHost: PluginHost, dir: string, scriptWorker
 		const strike = strikeByOrder(orders[0]!);
 
 		return unitOf(parts, target, complain, {
-			// Of the observer without `oom` until what docs/testing.md tells of it is understood.
-			ends: plans[0]!.mode === 'observe' ? allScenarios.filter((each) => each !== 'oom') : allScenarios,
+			ends: allScenarios,
 			end: async (way) => describe(await strike(target, way as Scenario)),
 			upgrade: async () => void (await parts.at(-1)!.plugin.upgrade({ config: { ...configOf(parts.length - 1), version: ++serial } })),
 			close: () => orders.forEach((each) => each.close()),

@@ -98,9 +98,10 @@ namespace PluginHost
 		void OnMissedDeadline();
 		void Withdraw();
 		/**
-		 * Whether the host that serves has something to do.
+		 * Whether there is anything that the plugin's host has not read, answered, or accepted.
+		 * @param link - Whose turn it is, also where it does not serve yet.
 		 */
-		bool HasWork() const;
+		bool HasWork(const HostLink* link) const;
 		/**
 		 * Whether it has done anything since the last call.
 		 */

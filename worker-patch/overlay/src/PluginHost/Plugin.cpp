@@ -285,7 +285,7 @@ namespace PluginHost
 			place->PublishWaiting();
 
 			// Both are asked of each: what is seen here is what the next look compares with.
-			hasWork  = place->GetSuccession().HasWork() || hasWork;
+			hasWork  = place->GetSuccession().HasWork(this->serving) || hasWork;
 			hasMoved = place->GetSuccession().HasMoved() || hasMoved;
 		}
 

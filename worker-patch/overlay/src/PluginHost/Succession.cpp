@@ -11,6 +11,7 @@
 #include "PluginHost/PluginPlace.hpp"
 #include "PluginHost/RouterTap.hpp"
 #include "PluginHost/Settlement.hpp"
+#include "PluginHost/VerdictPump.hpp"
 #include <uv.h> // uv_hrtime()
 
 namespace PluginHost
@@ -85,6 +86,9 @@ namespace PluginHost
 
 		this->epochs.push_back(
 		  std::make_unique<Epoch>(link, ring, std::move(segment), this->verdictRingSize));
+
+		// One that does not answer may hang, though it has nothing to read.
+		VerdictPump::ArmWatch();
 	}
 
 	void Succession::OnReady(HostLink* link)
@@ -282,12 +286,19 @@ namespace PluginHost
 		this->epochs.clear();
 	}
 
-	bool Succession::HasWork() const
+	bool Succession::HasWork(const HostLink* link) const
 	{
 		MS_TRACE();
 
-		return this->serving && (this->serving->ReadPacketCursor() != this->place->GetPosition() ||
-		                         this->serving->ReadNowServing() != 0);
+		if (!this->serving)
+		{
+			const auto* offered = Find(link);
+
+			return offered && offered->phase == Epoch::Phase::OFFERED;
+		}
+
+		return this->serving->ReadPacketCursor() != this->place->GetPosition() ||
+		       this->serving->ReadNowServing() != 0;
 	}
 
 	bool Succession::HasMoved()
