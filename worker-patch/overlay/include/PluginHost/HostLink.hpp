@@ -5,6 +5,7 @@
 #include "PluginHost/BackOff.hpp"
 #include "PluginHost/ControlConnection.hpp"
 #include "PluginHost/Plugin.hpp"
+#include "PluginHost/ReadyRings.hpp"
 #include <mph/shm/Doorbell.hpp>
 #include <mph/shm/Link.hpp>
 #include <mph/shm/Segment.hpp>
@@ -152,7 +153,7 @@ namespace PluginHost
 		 */
 		bool HasNews() const;
 		/**
-		 * Applies verdicts, at most about `max`.
+		 * Applies verdicts, at most `max` of all its rings together.
 		 *
 		 * @return Whether more may be there.
 		 */
@@ -167,7 +168,6 @@ namespace PluginHost
 
 	private:
 		void WatchProcess();
-		void MarkReady(uint32_t ring);
 		void JudgeBell();
 
 	private:
@@ -190,9 +190,7 @@ namespace PluginHost
 		mph::shm::UniqueFd pidfd;
 		// Others.
 		std::vector<PluginPlace*> rings;
-		// Numbers of the rings that may have something to drain, each once; and which these are.
-		std::vector<uint32_t> readyRings;
-		std::vector<bool> isReady;
+		ReadyRings readyRings;
 		bool published{ false };
 		// Of what was published, anything.
 		bool awaitsVerdict{ false };

@@ -177,7 +177,7 @@ namespace PluginHost
 			}
 
 			it = this->rings.insert(it, nullptr);
-			this->isReady.push_back(false);
+			this->readyRings.Add(static_cast<uint32_t>(it - this->rings.begin()));
 		}
 
 		place->GetSuccession().Offer(this, static_cast<uint32_t>(it - this->rings.begin()));
@@ -249,7 +249,7 @@ namespace PluginHost
 
 	bool HostLink::HasNews() const
 	{
-		return !this->readyRings.empty() || this->watch.HasChanged();
+		return !this->readyRings.IsEmpty() || this->watch.HasChanged();
 	}
 
 	bool HostLink::Drain(size_t max)
@@ -262,36 +262,35 @@ namespace PluginHost
 		  {
 			  for (auto ring = first; ring < std::min<size_t>(end, this->rings.size()); ++ring)
 			  {
-				  MarkReady(ring);
+				  if (this->rings[ring])
+				  {
+					  this->readyRings.Mark(ring);
+				  }
 			  }
 		  });
 
-		// Draining may close what it drains for, hence by index, and looked up each time.
-		size_t kept{ 0 };
+		const bool hasMore = this->readyRings.DrainUpTo(
+		  max,
+		  [this](uint32_t ring, size_t left) -> size_t
+		  {
+			  // Draining may close what it drains for.
+			  auto* place = this->rings[ring];
 
-		for (size_t i{ 0 }; i < this->readyRings.size(); ++i)
-		{
-			const auto ring = this->readyRings[i];
-			auto* place     = this->rings[ring];
+			  if (!place)
+			  {
+				  return 0;
+			  }
 
-			const auto drained = place ? place->DrainVerdicts(this, max) : 0;
+			  const auto drained = place->DrainVerdicts(this, left);
 
-			this->recordsSinceBell |= drained != 0;
+			  this->recordsSinceBell |= drained != 0;
 
-			if (drained == max)
-			{
-				this->readyRings[kept++] = ring;
-			}
-			else
-			{
-				this->isReady[ring] = false;
-			}
-		}
+			  return drained;
+		  });
 
-		this->readyRings.resize(kept);
 		JudgeBell();
 
-		return kept != 0;
+		return hasMore;
 	}
 
 	/**
@@ -317,18 +316,6 @@ namespace PluginHost
 			this->plugin->AddStrike(PluginStrike::IDLE_DOORBELL, this);
 			this->strikes = MaxStrikes + 1;
 			uv_poll_stop(this->uvDoorbell);
-		}
-	}
-
-	/**
-	 * Once, however often the host says that it published there: what a turn drains is bounded per ring.
-	 */
-	void HostLink::MarkReady(uint32_t ring)
-	{
-		if (this->rings[ring] && !this->isReady[ring])
-		{
-			this->isReady[ring] = true;
-			this->readyRings.push_back(ring);
 		}
 	}
 

@@ -16,8 +16,8 @@ namespace PluginHost::VerdictPump
 {
 	/* Static. */
 
-	// Verdicts per ring and turn. What is left keeps epoll from blocking.
-	static constexpr size_t MaxVerdictsPerTurn{ 2048 };
+	// Verdicts per host and round, of all its rings together. What is left keeps epoll from blocking.
+	static constexpr size_t MaxVerdictsPerRound{ 2048 };
 	// How often a turn looks again before it leaves the rest to the next one.
 	static constexpr int MaxRounds{ 4 };
 	// A yield that took longer did not go to a light host alone.
@@ -69,7 +69,7 @@ namespace PluginHost::VerdictPump
 
 			for (auto* link : pump->links)
 			{
-				more |= link->Drain(MaxVerdictsPerTurn);
+				more |= link->Drain(MaxVerdictsPerRound);
 			}
 
 			return more;
