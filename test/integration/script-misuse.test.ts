@@ -1,37 +1,24 @@
 // What authors in TypeScript get wrong, with real workers and threads: each has its result, its counter and its words, and calls go on.
 
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-
 import * as mediasoup from 'mediasoup';
 import type { Test } from 'tap';
 import t from 'tap';
 
 import type { Attachment, AttachOptions, HostCrash, HostRecovery, Plugin, PluginOptions } from '../../src/index.ts';
-import { repoRoot } from '../../tools/lib/paths.ts';
 import type { Call } from '../helpers/call.ts';
 import { isAscending, isGapless, mediaCodecs, openCall } from '../helpers/call.ts';
 import { nextEvent } from '../helpers/events.ts';
 import { realStage } from '../helpers/real-stage.ts';
-import { tempDir } from '../helpers/temp-dir.ts';
+import { pluginPreamble, pluginText, writeFiles } from '../helpers/script-file.ts';
 import { until } from '../helpers/until.ts';
 
-const preamble = `import { definePlugin } from ${JSON.stringify(join(repoRoot, 'src/plugin/index.ts'))};\n`;
 const stage = realStage();
 
 t.setTimeout(600_000);
 
 type Served = { readonly plugin: Plugin; readonly attachment: Attachment; readonly call: Call; readonly lines: string[] };
 
-/** `body` is what stands in setup(), or all of the file if it exports something. */
-function write(body: string, settings = ''): string {
-	const text = body.includes('export ') ? body : `export default definePlugin({ ${settings} setup() {\n${body}\n} });`;
-	const file = join(tempDir(), 'awkward.ts');
-
-	writeFileSync(file, `${preamble}${text}`);
-
-	return file;
-}
+const write = (setup: string, settings?: string): string => writeFiles({ 'awkward.ts': pluginText(setup, settings) });
 
 async function create(t: Test, options: PluginOptions<never>): Promise<{ readonly plugin: Plugin; readonly lines: string[] }> {
 	const plugin = (await stage.pluginHost.createPlugin(options)) as Plugin;
@@ -231,15 +218,17 @@ t.test('a plugin that blocks costs its packets onTimeout; past hangMs its proces
 	t.match((await plugin.getStats()).host, { deaths: 1, threadDeaths: 0 });
 });
 
-for (const [title, body, message] of [
-	['exports nothing', 'export {};', /awkward\.ts has no default export; write "export default definePlugin/],
+const setupThat = (body: string): string => pluginText(body).slice(pluginPreamble.length);
+
+for (const [title, text, message] of [
+	['exports nothing', '', /awkward\.ts has no default export; write "export default definePlugin/],
 	['throws at import', "export default definePlugin({ setup: () => ({}) });\nthrow new Error('at once');", /awkward\.ts, as it was imported, threw at .*awkward\.ts:3:7: Error: at once/],
-	['throws in setup', "throw new Error('no database');", /awkward: setup\(\) threw at .*awkward\.ts:3:7: Error: no database/],
-	['rejects in setup', "return Promise.reject(new Error('no database')) as never;", /awkward: setup\(\) threw at .*awkward\.ts:3:23: Error: no database/],
+	['throws in setup', setupThat("throw new Error('no database');"), /awkward: setup\(\) threw at .*awkward\.ts:3:7: Error: no database/],
+	['rejects in setup', setupThat("return Promise.reject(new Error('no database')) as never;"), /awkward: setup\(\) threw at .*awkward\.ts:3:23: Error: no database/],
 ] as const) {
 	t.test(`createPlugin() rejects for a plugin that ${title}, and nothing is left of it`, async (t) => {
 		const before = (await stage.pluginHost.getStats()).plugins.size;
-		const error = await create(t, { file: write(body) }).then(() => t.fail('it was created'), (error: unknown) => error);
+		const error = await create(t, { file: writeFiles({ 'awkward.ts': `${pluginPreamble}${text}` }) }).then(() => t.fail('it was created'), (error: unknown) => error);
 
 		t.match(error, { code: 'MPH_ERR_PLUGIN_CREATE', message });
 		t.equal((await stage.pluginHost.getStats()).plugins.size, before);
