@@ -78,12 +78,20 @@ t.test('a promise that resolves after the deadline decides nothing, and is count
 	t.same(lines, []);
 });
 
-t.test('one that resolves when its plugin is closed is of no concern to anybody, and its process goes on', async (t) => {
+t.test('one that settles when its plugin is closed is of no concern to anybody, and its process goes on', async (t) => {
 	const group = { group: 'both', hangMs: 60_000 };
-	// What outlives setup() is the thread, which both are on.
-	const held = write(`const settle = (globalThis as { settle?: (() => void)[] }).settle = [] as (() => void)[];
-		return { onPacketAsync: () => new Promise<'drop'>((resolve) => void settle.push(() => resolve('drop'))), close() { settle.forEach((now) => now()); } };`);
-	const other = await create(t, { file: write(`return { requests: { settle: () => (globalThis as { settle?: (() => void)[] }).settle!.map((now) => now()).length } };`), ...group });
+	// What outlives the instance is the thread, which both are on.
+	const shared = 'const all = globalThis as { settle?: (() => void)[] };';
+	const held = write(
+		`${shared}
+		const settle: (() => void)[] = (all.settle = []);
+		return { onPacketAsync: (packet) => new Promise<'drop'>((resolve, reject) => {
+			const isEven = packet.payloadU32(0) % 2 === 0;
+			settle.push(() => (isEven ? resolve('drop') : reject(new Error('too late'))));
+		}) };`,
+		'errorBudget: 1,',
+	);
+	const other = await create(t, { file: write(`${shared}\nreturn { requests: { settle: () => all.settle!.map((now) => now()).length } };`), ...group });
 	const { plugin, attachment, call, lines } = await serve(t, held, {}, group);
 
 	await call.sendRange(1, 5);
@@ -94,6 +102,7 @@ t.test('one that resolves when its plugin is closed is of no concern to anybody,
 	plugin.close();
 	await until('all of them, since nobody is attached', () => call.received.length === 5);
 	t.equal(await other.plugin.request('settle'), 5);
+	t.equal(await other.plugin.request('settle'), 5, 'the thread goes on');
 	t.equal(other.plugin.hostPid, hostPid);
 	t.same([...lines, ...other.lines], []);
 	t.match((await other.plugin.getStats()).host, { deaths: 0, threadDeaths: 0 });
