@@ -64,16 +64,21 @@ const keeping = `
 	};`;
 
 t.test('a promise that resolves after the deadline decides nothing, and is counted', async (t) => {
-	const { plugin, attachment, call, lines } = await serve(t, write(keeping), { deadlineMs: 20 });
+	const { plugin, attachment, call, lines } = await serve(t, write(keeping), { deadlineMs: 1_000 });
 
 	await call.sendRange(1, 5);
 	await until('the policy', async () => (await attachment.getStats()).timeoutAccepted === 5);
-	t.equal(await plugin.request('kept'), 5);
+	await until('five promises', async () => (await plugin.request('kept')) === 5);
 	await plugin.request('settle');
 	await until('five verdicts for nobody', async () => (await plugin.getStats()).workers[0]!.spuriousVerdicts === 5);
 	await call.sendRange(6, 25);
 	await until('all of them', () => call.received.length === 25);
-	t.match(await attachment.getStats(), { timeoutAccepted: 5, accepted: 20, dropped: 0 });
+
+	// A slow machine may let others wait for too long, too.
+	const { timeoutAccepted, accepted, dropped } = await attachment.getStats();
+
+	t.same([timeoutAccepted + accepted, dropped], [25, 0]);
+	t.ok(accepted > 0, 'the plugin takes part again');
 	t.ok(isGapless(call.received) && isAscending(call.received));
 	t.same(lines, []);
 });
@@ -91,11 +96,12 @@ t.test('one that settles when its plugin is closed is of no concern to anybody, 
 		}) };`,
 		'errorBudget: 1,',
 	);
-	const other = await create(t, { file: write(`${shared}\nreturn { requests: { settle: () => all.settle!.map((now) => now()).length } };`), ...group });
+	const other = await create(t, { file: write(`${shared}\nreturn { requests: { kept: () => all.settle?.length ?? 0, settle: () => all.settle!.map((now) => now()).length } };`), ...group });
 	const { plugin, attachment, call, lines } = await serve(t, held, {}, group);
 
 	await call.sendRange(1, 5);
-	await until('five that wait', async () => (await attachment.getStats()).held === 5);
+	await until('five that wait', async () => (await other.plugin.request('kept')) === 5);
+	t.equal((await attachment.getStats()).held, 5);
 
 	const { hostPid } = other.plugin;
 
@@ -112,9 +118,8 @@ t.test('packets beyond maxPending are errors, counted apart, and those in hand a
 	const { plugin, attachment, call, lines } = await serve(t, write(keeping, 'maxPending: 3,'), { onError: 'drop' });
 
 	await call.sendRange(1, 10);
-	await until('the policy', async () => (await attachment.getStats()).errorDropped + (await attachment.getStats()).held === 10);
-	t.equal(await plugin.request('kept'), 3);
 	await until('its counter', async () => (await counterOf(plugin, 'script.overPending')) === 7);
+	t.equal(await plugin.request('kept'), 3);
 	await plugin.request('settle');
 	await call.sendRange(11, 12);
 	await until('the next ones', () => call.received.length === 2);
