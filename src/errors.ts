@@ -31,7 +31,7 @@ export const errorCodes = {
 	MPH_ERR_ALREADY_OPEN: 'this process has an open plugin host already',
 	MPH_ERR_PLUGIN_FILE: 'the plugin file is missing or cannot be loaded',
 	MPH_ERR_PLUGIN_ABI: 'the plugin was built for another version of the plugin ABI',
-	MPH_ERR_PLUGIN_CREATE: "the plugin's create function failed",
+	MPH_ERR_PLUGIN_CREATE: "the plugin's create function failed; of a script: it cannot be imported, its schema refuses the config, or setup() failed",
 	MPH_ERR_PLUGIN_KIND: 'the host of the group runs shared objects alone, and the plugin is a script',
 	MPH_ERR_HOST_DIED: 'the host process ended',
 	MPH_ERR_QUARANTINED: 'the plugin is quarantined, because its hosts died again and again',

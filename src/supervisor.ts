@@ -161,7 +161,9 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 			return;
 		}
 		if (run && !worker.closed) {
-			if (reason.startsWith('hang') && !run.isLost) {
+			const isHang = reason.startsWith('hang');
+
+			if (isHang && !run.isLost) {
 				run.hung = true;
 				run.host.kill();
 			} else if (run.host.kind === 'script' && !run.isOver) {
@@ -169,7 +171,7 @@ export class Supervisor extends EnhancedEventEmitter<SupervisorEvents> {
 
 				return;
 			}
-			this.#lose(run, `worker ${worker.pid}: ${reason}`);
+			this.#lose(run, `worker ${worker.pid}: ${reason}${isHang ? ` (option hangMs is ${this.#options.hangMs})` : ''}`);
 		}
 		this.#departed.heldBy(worker, hostPid, held);
 	}

@@ -21,7 +21,7 @@ constexpr uint32_t TurnsPerLoop = 8;
 
 constexpr uint64_t LongMs = 86'400'000;
 
-constexpr auto LostReason = "the thread's JavaScript was ended: its heap is exhausted, or it called process.exit()";
+constexpr auto LostReason = "the thread's JavaScript was ended: its heap is exhausted (option threadLimits says how much it may have), or it called process.exit()";
 
 double Ms(uint64_t ns) { return static_cast<double>(ns) / 1e6; }
 

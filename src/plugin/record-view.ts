@@ -81,20 +81,28 @@ export abstract class RecordView {
 
 	/** Number of the router in this plugin's events. */
 	get router(): number {
+		this.#check();
+
 		return this.where.number;
 	}
 
 	get routerId(): string {
+		this.#check();
+
 		return this.where.id;
 	}
 
 	/** Number of the attachment by which it came. */
 	get attachment(): number {
+		this.#check();
+
 		return this.#attachment;
 	}
 
 	/** What the app gave to attach() as `context`; `{}` if nothing. */
 	get context(): unknown {
+		this.#check();
+
 		return this.#kept ? this.#kept.context : this.where.attachments.get(this.#attachment)?.context;
 	}
 
@@ -127,6 +135,8 @@ export abstract class RecordView {
 
 	/** Names it in `inject({ cause })`; passing the packet itself says the same. */
 	get cause(): bigint {
+		this.#check();
+
 		return this.#kept ? this.#kept.cause : this.services.causeOf(this.#index);
 	}
 
@@ -280,6 +290,13 @@ export abstract class RecordView {
 		(this.#lent ??= []).push(bytes.buffer);
 
 		return bytes;
+	}
+
+	/** For what is not read from the record, which would refuse by itself. */
+	#check(): void {
+		if (this.#memory === undefined) {
+			refuse();
+		}
 	}
 
 	#here(): { readonly memory: RecordMemory; readonly at: number } {

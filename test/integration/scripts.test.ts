@@ -15,6 +15,7 @@ import { fixturePlugin } from '../helpers/binaries.ts';
 import type { Call } from '../helpers/call.ts';
 import { isGapless, mediaCodecs, openCall } from '../helpers/call.ts';
 import { nextEvent } from '../helpers/events.ts';
+import { pluginPreamble, pluginText, writeFiles } from '../helpers/script-file.ts';
 import { until } from '../helpers/until.ts';
 
 const faulty = join(repoRoot, 'test/fixtures/plugins/faulty.ts');
@@ -144,6 +145,75 @@ t.test('an upgrade may lead from one kind to the other', async (t) => {
 	await until('twenty more', () => room.call.received.length === 58);
 	t.match(await attachment.getStats(), { accepted: 58, dropped: 2, absentAccepted: 0, timeoutAccepted: 0 });
 	t.ok(isGapless(room.call.received));
+});
+
+t.test('timers, promises and I/O of a plugin go on while packets come', async (t) => {
+	const pluginHost = await open(t);
+	const room = await openRoom(t, pluginHost);
+	const file = writeFiles({
+		'patient.ts': `import { readFile } from 'node:fs/promises';
+import { createServer, get } from 'node:http';
+${pluginText(`
+	let ticks = 0;
+	setInterval(() => ticks++, 1);
+	const ask = (): Promise<string> => new Promise((resolve, reject) => {
+		const server = createServer((_request, response) => response.end('accept')).listen(0, '127.0.0.1', () => {
+			get({ port: (server.address() as { port: number }).port, host: '127.0.0.1' }, (response) => {
+				let text = '';
+				response.on('data', (chunk) => (text += chunk)).on('end', () => { server.close(); resolve(text); });
+			}).on('error', reject);
+		});
+	});
+	let asked: Promise<string> | undefined;
+	return {
+		async onPacketAsync(packet) {
+			if (packet.payloadU32(0) % 10 === 3) return (await readFile(new URL('verdict', import.meta.url), 'utf8')) as 'drop';
+			if (packet.payloadU32(0) % 10 === 4) return (await (asked ??= ask())) as 'accept';
+			return 'accept';
+		},
+		requests: { ticks: () => ticks },
+	};`)}`,
+		verdict: 'drop',
+	});
+	const plugin = await pluginHost.createPlugin({ file, hangMs: 60_000 });
+	const attachment = await attach(plugin, room);
+	const before = (await plugin.request('ticks')) as number;
+
+	await room.call.sendRange(1, 1_000);
+	await until('nine of ten', () => room.call.received.length === 900);
+	t.match(await attachment.getStats(), { accepted: 900, dropped: 100, timeoutAccepted: 0, errorAccepted: 0 });
+	t.ok(isGapless(room.call.received));
+	t.ok(((await plugin.request('ticks')) as number) > before, 'while packets came');
+});
+
+t.test('a plugin that hears full waits for drain(), and the app gets all that it posts, in order', async (t) => {
+	const pluginHost = await open(t);
+	const file = writeFiles({
+		'flood.ts': `${pluginPreamble}export default definePlugin({ setup({ post, drain }) {
+			return { requests: { async flood({ posts, bytes }: { posts: number; bytes: number }) {
+				const body = 'x'.repeat(bytes);
+				let full = 0;
+				for (let n = 1; n <= posts; n++) {
+					for (let result = post('n', { n, body }); result !== 'ok'; result = post('n', { n, body })) {
+						if (result !== 'full') throw new Error(result);
+						full++;
+						await drain();
+					}
+				}
+				return full;
+			} } };
+		} });`,
+	});
+	const room = await openRoom(t, pluginHost);
+	const plugin = await pluginHost.createPlugin({ file, hangMs: 60_000 });
+	const numbers: number[] = [];
+	const posts = 300;
+
+	plugin.on('message', ({ body }) => numbers.push((body as { n: number }).n));
+	await attach(plugin, room);
+	t.ok(((await plugin.request('flood', { posts, bytes: 200_000 }, { timeoutMs: 120_000 })) as number) > 0, 'it was full at times');
+	await until('all of them', () => numbers.length === posts);
+	t.same(numbers, Array.from({ length: posts }, (_, i) => i + 1));
 });
 
 t.end();

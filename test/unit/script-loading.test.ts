@@ -32,6 +32,28 @@ t.test('a plugin in TypeScript is loaded as it is, its configuration as its sche
 	});
 });
 
+t.test('a schema of zod is awaited, gives its defaults and names what it refuses, before setup() is called', async (t) => {
+	const schema = `z.strictObject({
+		perSecond: z.number().positive().default(50),
+		rooms: z.array(z.object({ name: z.string() })).default([]),
+		codec: z.string().default('opus').refine(async (codec) => codec !== 'none', 'there is no such codec'),
+	})`;
+	const setup = `() => { throw new Error('it is too early'); }`;
+	const file = write(t, 'zod.ts', `${preamble}import * as z from ${JSON.stringify(import.meta.resolve('zod'))};\nexport default definePlugin({ config: ${schema}, setup: ${setup} });`);
+
+	t.match(await loadPlugin(file, '{}'), { config: { perSecond: 50, rooms: [], codec: 'opus' } });
+	t.match(await loadPlugin(file, '{"perSecond":5,"rooms":[{"name":"a"}]}'), { config: { perSecond: 5, rooms: [{ name: 'a' }] } });
+
+	for (const [config, message] of [
+		['{"perSecond":-1}', /^option "config" is refused: perSecond: Too small: expected number to be >0$/],
+		['{"rooms":[{"name":"a"},{"name":5}]}', /rooms\[1\]\.name: .*expected string, received number/],
+		['{"codec":"none"}', /codec: there is no such codec/],
+		['{"perSecnod":5}', /Unrecognized key: "perSecnod"/],
+	] as const) {
+		await t.rejects(loadPlugin(file, config), { message }, config);
+	}
+});
+
 t.test('a schema that throws is named, with its line', async (t) => {
 	const file = write(t, 'throws.ts', `${preamble}const validate = () => {\n\tthrow new Error('no');\n};\nexport default definePlugin({ config: { '~standard': { version: 1, vendor: 'x', validate } } as never, setup: () => ({}) });`);
 

@@ -2,8 +2,9 @@ import t from 'tap';
 
 import { Codec, MediaKind, PacketFlag, RecordFlag } from '../../src/generated/layout.js';
 import { definePlugin } from '../../src/plugin/define-plugin.ts';
-import type { MessageView } from '../../src/plugin/message-view.ts';
-import type { OwnedPacket, PacketView } from '../../src/plugin/packet-view.ts';
+import { MessageView } from '../../src/plugin/message-view.ts';
+import type { OwnedPacket } from '../../src/plugin/packet-view.ts';
+import { PacketView } from '../../src/plugin/packet-view.ts';
 import { isSharedLayout } from '../../src/plugin/record-view.ts';
 import { ScriptStage, messageBytes, packetBytes, rtp } from '../helpers/script-stage.ts';
 
@@ -38,6 +39,22 @@ async function ofMessage<T>(record: Uint8Array, read: (message: MessageView) => 
 	t.same(stage.run([record], 'data'), [1], stage.fake.of('log').join());
 
 	return result!;
+}
+
+/** Names of all that a view has as properties, but for what is the runner's own and stands there without a record, too. */
+function accessorsOf(view: typeof PacketView | typeof MessageView): string[] {
+	const runners = ['staged', 'isLeftOpen'];
+	const names: string[] = [];
+
+	for (let prototype = view.prototype as object; prototype !== Object.prototype; prototype = Object.getPrototypeOf(prototype) as object) {
+		for (const [name, { get }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
+			if (get && !runners.includes(name)) {
+				names.push(name);
+			}
+		}
+	}
+
+	return names;
 }
 
 t.test('every field of a packet is read where the layout has it', async (t) => {
@@ -168,12 +185,74 @@ t.test('in development a view is of no use after its callback, and neither are i
 
 	t.same([kept.bytes!.length, kept.payload!.length, kept.edited!.length], [0, 0, 0], 'detached');
 
+	for (const name of accessorsOf(PacketView)) {
+		t.throws(() => packet![name as 'ssrc'], { code: 'MPH_ERR_VIEW_EXPIRED' }, name);
+	}
 	for (const use of [
+		...[() => packet!.u16(0), () => packet!.u32(0), () => packet!.payloadU8(0), () => packet!.payloadU16(0), () => packet!.payloadU32(0)],
+		...[() => packet!.csrc(0), () => packet!.extensionOffset(1), () => packet!.extensionLength(1)],
 		...[() => packet!.ssrc, () => packet!.u8(0), () => packet!.payload, () => packet!.edit(), () => packet!.copy(), () => packet!.extend(5)],
 		...[() => packet!.later(), () => packet!.bypass(), () => packet!.replace(new Uint8Array(1)), () => packet!.extension(1)],
 	]) {
 		t.throws(use, { code: 'MPH_ERR_VIEW_EXPIRED' }, `${use}`);
 	}
+});
+
+t.test('in development a message is of no use after its callback either', async (t) => {
+	let kept: MessageView | undefined;
+	let bytes: MessageView['bytes'] | undefined;
+
+	await ofMessage(messageBytes({ subchannels: [3] }), (message) => {
+		kept = message;
+		bytes = message.bytes;
+	});
+	t.equal(bytes!.length, 0, 'detached');
+
+	for (const name of accessorsOf(MessageView)) {
+		t.throws(() => kept![name as 'ppid'], { code: 'MPH_ERR_VIEW_EXPIRED' }, name);
+	}
+	for (const use of [
+		...[() => kept!.u8(0), () => kept!.u16(0), () => kept!.u32(0), () => kept!.edit(), () => kept!.replace('x'), () => kept!.copy()],
+		...[() => kept!.bypass(), () => kept!.extend(5), () => kept!.later()],
+	]) {
+		t.throws(use, { code: 'MPH_ERR_VIEW_EXPIRED' }, `${use}`);
+	}
+});
+
+t.test('bytes of a view are for reading, as the compiler has it; those of edit() and copy() are one\'s own', async (t) => {
+	await ofPacket(packetBytes(), (packet) => {
+		const writeTo = (): void => {
+			// @ts-expect-error They stand in read-only memory.
+			packet.bytes[0] = 1;
+			// @ts-expect-error Likewise.
+			packet.payload[0] = 1;
+			// @ts-expect-error Likewise.
+			packet.extension(1)![0] = 1;
+			// @ts-expect-error Nothing of it writes.
+			packet.payload.fill(0);
+			// @ts-expect-error What takes an array to write to does not take it.
+			packet.bytes satisfies Uint8Array;
+			// @ts-expect-error Fields are what they are.
+			packet.ssrc = 5;
+		};
+
+		t.type(writeTo, 'function');
+		packet.edit()[0] = 9;
+		packet.copy().payload[0] = 9;
+		packet.payload.slice()[0] = 9;
+		t.equal(packet.payloadU8(0), 1, 'as it came');
+	});
+	await ofMessage(messageBytes(), (message) => {
+		const writeTo = (): void => {
+			// @ts-expect-error They stand in read-only memory.
+			message.bytes[0] = 1;
+		};
+
+		t.type(writeTo, 'function');
+		message.edit()[0] = 9;
+		message.copy().bytes[0] = 9;
+		t.equal(message.text, 'hello');
+	});
 });
 
 t.test('in production one view serves all packets, and bytes stand in the ring', async (t) => {
