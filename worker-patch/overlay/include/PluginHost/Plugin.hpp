@@ -151,6 +151,7 @@ namespace PluginHost
 		static constexpr uint32_t MaxMissedDeadlines{ 1000 };
 
 	private:
+		void Offer(PluginPlace* place, HostLink* link);
 		void TakeOver(HostLink* next);
 		void EndHandover(const char* failure);
 		bool AreAllStopped() const;

@@ -68,7 +68,7 @@ namespace PluginHost
 
 		for (auto* place : this->places)
 		{
-			link->OfferRing(place);
+			Offer(place, link);
 		}
 
 		UpdatePhase(link);
@@ -148,7 +148,7 @@ namespace PluginHost
 
 		for (auto* link : this->links)
 		{
-			link->OfferRing(place);
+			Offer(place, link);
 		}
 	}
 
@@ -321,6 +321,17 @@ namespace PluginHost
 		{
 			link->OnStrike(strike);
 		}
+	}
+
+	/**
+	 * One that does not accept it hangs, though it has nothing to read.
+	 */
+	void Plugin::Offer(PluginPlace* place, HostLink* link)
+	{
+		MS_TRACE();
+
+		link->OfferRing(place);
+		VerdictPump::ArmWatch();
 	}
 
 	/**

@@ -11,7 +11,6 @@
 #include "PluginHost/PluginPlace.hpp"
 #include "PluginHost/RouterTap.hpp"
 #include "PluginHost/Settlement.hpp"
-#include "PluginHost/VerdictPump.hpp"
 #include <uv.h> // uv_hrtime()
 
 namespace PluginHost
@@ -86,9 +85,6 @@ namespace PluginHost
 
 		this->epochs.push_back(
 		  std::make_unique<Epoch>(link, ring, std::move(segment), this->verdictRingSize));
-
-		// One that does not answer may hang, though it has nothing to read.
-		VerdictPump::ArmWatch();
 	}
 
 	void Succession::OnReady(HostLink* link)
