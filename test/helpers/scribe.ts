@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Builder, ByteBuffer } from 'flatbuffers';
 
 import { Event } from '../../src/generated/control.js';
-import { AudioLevel, InjectDataRecord, InjectRtpRecord, KeyFrameRecord, RecordType, ResultCode, SubscribeRecord } from '../../src/generated/layout.js';
+import { AudioLevel, InjectDataRecord, InjectRtpRecord, KeyFrameRecord, ReceiveRtpRecord, RecordType, ResultCode, SubscribeRecord } from '../../src/generated/layout.js';
 import { tempDir } from './temp-dir.ts';
 import { until } from './until.ts';
 
@@ -35,8 +35,20 @@ export type DataOut = {
 	readonly consumers?: readonly number[];
 	readonly subchannels?: readonly number[];
 	readonly requiredSubchannel?: number;
-	readonly asReceived?: boolean;
+	readonly ignoredSubchannel?: number;
+	readonly asReceived?: boolean | number;
 	readonly message: Buffer;
+	/** As the record says it. */
+	readonly messageLength?: number;
+};
+
+export type Received = {
+	readonly call?: bigint;
+	readonly cause?: bigint;
+	readonly producer: number;
+	readonly packet: Buffer;
+	/** As the record says it. */
+	readonly packetLength?: number;
 };
 
 export type Packet = { readonly ticket: bigint; readonly position: bigint };
@@ -54,7 +66,8 @@ export function injectRtp({ call = 0n, cause = 0n, producer, ssrc, timestamp = 0
 	);
 }
 
-export function injectData({ call = 0n, cause = 0n, dataProducer, ppid = 51, consumers = [], subchannels = [], requiredSubchannel = -1, asReceived = false, message }: DataOut): Buffer {
+export function injectData({ call = 0n, cause = 0n, dataProducer, ppid = 51, consumers = [], subchannels = [], message, messageLength = message.length, ...rest }: DataOut): Buffer {
+	const { requiredSubchannel = -1, ignoredSubchannel = -1, asReceived = false } = rest;
 	const listed = Buffer.alloc(subchannels.length * 2);
 
 	subchannels.forEach((subchannel, index) => listed.writeUInt16LE(subchannel, index * 2));
@@ -65,9 +78,19 @@ export function injectData({ call = 0n, cause = 0n, dataProducer, ppid = 51, con
 		(builder) =>
 			InjectDataRecord.createInjectDataRecord(
 				...([builder, InjectDataRecord.sizeOf() + body.length, RecordType.InjectData, 0, 0, call, cause, dataProducer, ppid] as const),
-				...([message.length, consumers.length, subchannels.length, requiredSubchannel, -1, asReceived ? 1 : 0, 0, 0, 0] as const),
+				...([messageLength, consumers.length, subchannels.length, requiredSubchannel, ignoredSubchannel, Number(asReceived), 0, 0, 0] as const),
 			),
 		body,
+	);
+}
+
+export function receiveRtp({ call = 0n, cause = 0n, producer, packet, packetLength = packet.length }: Received): Buffer {
+	return record(
+		(builder) =>
+			ReceiveRtpRecord.createReceiveRtpRecord(
+				...([builder, ReceiveRtpRecord.sizeOf() + packet.length, RecordType.ReceiveRtp, 0, 0, call, cause, producer, packetLength] as const),
+			),
+		packet,
 	);
 }
 

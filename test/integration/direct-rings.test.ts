@@ -1,5 +1,12 @@
 // createDirectTransport() with a real worker: what goes in and out by rings is what mediasoup's own DirectTransport would have taken and given.
 
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { Worker as Thread } from 'node:worker_threads';
+
 import type { types } from 'mediasoup';
 import t from 'tap';
 
@@ -7,8 +14,13 @@ import { createDirectTransport } from '../../src/direct/index.ts';
 import type { RealStage } from '../helpers/real-stage.ts';
 import { realStage } from '../helpers/real-stage.ts';
 import { isAscending, isGapless, openCall } from '../helpers/call.ts';
+import type { UdpSenderData } from '../helpers/udp-sender.ts';
+import { repoRoot } from '../../tools/lib/paths.ts';
 import { until } from '../helpers/until.ts';
 
+setFlagsFromString('--expose-gc');
+
+const collect = runInNewContext('gc') as () => void;
 const stage: RealStage = realStage();
 
 type Recorder = { readonly packets: Buffer[]; readonly consumer: types.Consumer };
@@ -128,6 +140,81 @@ t.test('messages keep their kind, their subchannels and their emptiness', async 
 	t.same(await producer.getStats().then(([stats]) => stats!.messagesReceived), 11);
 	transport.close();
 	other.close();
+});
+
+t.test('while the app is busy its ring overflows: nothing is lost or comes twice, and what went by the channel is counted', async (t) => {
+	const { pluginHost, router } = stage;
+
+	await pluginHost.configureRouter(router, { packetRingSize: 262_144 });
+
+	const call = await openCall(router);
+	const transport = await createDirectTransport(pluginHost, router);
+	const { packets, consumer } = await record(transport, call.producer.id);
+	const done = new Int32Array(new SharedArrayBuffer(4));
+	const { port, ssrc, payloadType } = call.ingress;
+	const workerData: UdpSenderData = { port, ssrc, payloadType, first: 1, last: 3_000, done };
+
+	t.teardown(() => call.close());
+
+	const sender = new Thread(join(repoRoot, 'test/helpers/udp-sender.ts'), { workerData });
+
+	await once(sender, 'online');
+	t.not(Atomics.wait(done, 0, 0, 120_000), 'timed-out', 'all are sent while this loop stands still');
+	await until('all that the worker sent', async () => packets.length > 2_000 && (await consumer.getStats())[0]!.packetCount === packets.length);
+
+	const numbers = packets.map((packet) => asReceived(packet).number);
+
+	t.equal(new Set(numbers).size, numbers.length, 'none twice');
+
+	const { attachments } = [...(await pluginHost.getStats()).plugins.values()][0]!;
+	const [diverted, overflowed] = [attachments.reduce((sum, one) => sum + one.diverted, 0), attachments.reduce((sum, one) => sum + one.overflowAccepted, 0)];
+
+	t.ok(overflowed > 0, `${overflowed} of ${numbers.length} went by the channel`);
+	t.equal(diverted + overflowed, numbers.length);
+	transport.close();
+});
+
+t.test('a hundred that were used and closed leave no descriptor or handle, and little heap', async (t) => {
+	const { pluginHost, router } = stage;
+	const channel = await router.createDirectTransport();
+	const handles = (): string[] => process.getActiveResourcesInfo().filter((name) => !name.startsWith('FS') && !/Immediate|Timeout/.test(name)).sort();
+	const descriptors = (): number => readdirSync('/proc/self/fd').length;
+	const attachments = async (): Promise<number> => [...(await pluginHost.getStats()).plugins.values()][0]!.attachments.length;
+	const heap = (): number => (collect(), process.memoryUsage().heapUsed);
+	const use = async (): Promise<void> => {
+		const transport = await createDirectTransport(pluginHost, router);
+		const [producer, source] = [await transport.produceData(), await channel.produceData()];
+		const [theirs, ours] = [await channel.consumeData({ dataProducerId: producer.id }), await transport.consumeData({ dataProducerId: source.id })];
+		let got = 0;
+
+		theirs.on('message', () => ++got);
+		ours.on('message', () => ++got);
+		for (let i = 0; i < 5; ++i) {
+			producer.send('out');
+			source.send('in');
+		}
+		await until('all messages', () => got === 10);
+		transport.close();
+		source.close();
+	};
+
+	for (let i = 0; i < 20; ++i) {
+		await use();
+	}
+	await until('the first ones to be gone', async () => (await attachments()) === 0);
+
+	const before = { handles: handles(), descriptors: descriptors(), heap: heap() };
+
+	for (let i = 0; i < 100; ++i) {
+		await use();
+	}
+	await until('the last one to be gone', async () => (await attachments()) === 0 && descriptors() <= before.descriptors);
+	t.same(handles(), before.handles);
+
+	const grown = Math.round((heap() - before.heap) / 1024);
+
+	t.ok(grown < 2_048, `the heap grew by ${grown} KiB`);
+	channel.close();
 });
 
 t.test('while no host serves it all goes by the channel, and afterwards by rings again', async (t) => {

@@ -67,7 +67,7 @@ Records::Record Records::Unsound() {
       break;
     case 3:
       // One type with another's length.
-      type = static_cast<RecordType>(16 + random_.Below(6));
+      type = static_cast<RecordType>(16 + random_.Below(7));
       break;
     case 4:
       random_.Fill(bytes_.data() + sizeof(RecordHeader), length - sizeof(RecordHeader));

@@ -18,8 +18,10 @@ namespace PluginHost::DirectInput
 
 	using Layout::ResultCode;
 
-	// As in RTC::Producer, which parses what the app sends in a buffer of that size, too.
-	static constexpr size_t PacketBufferSize{ 65536 };
+	// As RTC::Producer has it for what the app sends by the channel.
+	static constexpr size_t MaxPacketLength{ 65536 };
+	// What routes a packet writes extensions of its own into it where it stands. Without room for them it would throw, and leak the packet.
+	static constexpr size_t ExtensionRoom{ 1024 };
 
 	static bool isTarget(PluginPlace* place, uint32_t transport)
 	{
@@ -45,8 +47,7 @@ namespace PluginHost::DirectInput
 	{
 		MS_TRACE();
 
-		// What routes the packet may extend it where it stands.
-		alignas(8) static thread_local uint8_t buffer[PacketBufferSize];
+		alignas(8) static thread_local uint8_t buffer[MaxPacketLength + ExtensionRoom];
 
 		auto* tap = place->GetRouterTap()->FindProducerTap(record.producer());
 
@@ -55,7 +56,7 @@ namespace PluginHost::DirectInput
 			return ResultCode::Unknown;
 		}
 
-		if (packet.GetLength() == 0 || packet.GetLength() > PacketBufferSize)
+		if (packet.GetLength() == 0 || packet.GetLength() > MaxPacketLength)
 		{
 			return ResultCode::Malformed;
 		}
@@ -67,8 +68,8 @@ namespace PluginHost::DirectInput
 
 		packet.CopyTo(buffer);
 
-		return tap->Receive(buffer, packet.GetLength(), PacketBufferSize) ? ResultCode::Ok
-		                                                                  : ResultCode::Malformed;
+		return tap->Receive(buffer, packet.GetLength(), sizeof(buffer)) ? ResultCode::Ok
+		                                                                : ResultCode::Malformed;
 	}
 
 	ResultCode ReceiveData(
