@@ -12,7 +12,7 @@ import { inRandomOrder } from '../../tools/drill/scenarios.ts';
 import { repoRoot } from '../../tools/lib/paths.ts';
 import type { Fault } from '../fixtures/plugins/faulty.ts';
 import { fixturePlugin } from '../helpers/binaries.ts';
-import { isAscending, isGapless, mediaCodecs, openCall } from '../helpers/call.ts';
+import { isAscending, isGapless, keepSending, mediaCodecs, openCall } from '../helpers/call.ts';
 import { nextEvent } from '../helpers/events.ts';
 import { until } from '../helpers/until.ts';
 import { isLong } from './flow.ts';
@@ -39,13 +39,7 @@ t.test(`${rounds} random failures of a script, with a standby: nothing is lost, 
 	});
 	const attachment = await plugin.attach({ router, mode: 'filter', deadlineMs: 10_000, onAbsent: 'accept', onTimeout: 'accept', onError: 'accept' });
 	const call = await openCall(router);
-	let [sent, isSending] = [0, true];
-	const sending = (async () => {
-		while (isSending) {
-			await call.send(++sent);
-			await new Promise((resolve) => setTimeout(resolve, 2));
-		}
-	})();
+	const flow = keepSending(call);
 
 	t.teardown(() => call.close());
 	plugin.on('died', (error) => t.fail(`given up: ${error.message}`));
@@ -58,7 +52,7 @@ t.test(`${rounds} random failures of a script, with a standby: nothing is lost, 
 		const fault = order.next().value;
 
 		await until('a standby', async () => (await plugin.getStats()).workers[0]!.standbyPids.length > 0);
-		await until('packets that pass', () => call.received.some(({ number }) => number > sent - 100));
+		await until('packets that pass', () => call.received.some(({ number }) => number > flow.sent - 100));
 
 		const { errorAccepted } = await attachment.getStats();
 		const recovered = fault === 'throw' ? undefined : nextEvent<HostRecovery>(plugin, 'recovered');
@@ -68,10 +62,10 @@ t.test(`${rounds} random failures of a script, with a standby: nothing is lost, 
 		await (recovered ?? until('the error', async () => (await attachment.getStats()).errorAccepted > errorAccepted));
 		t.comment(`${round}: ${fault}`);
 	}
-	await until('packets that pass at last', () => call.received.some(({ number }) => number > sent - 20));
-	isSending = false;
-	await sending;
+	await until('packets that pass at last', () => call.received.some(({ number }) => number > flow.sent - 20));
+	await flow.stop();
 
+	const { sent } = flow;
 	const passing = Array.from({ length: sent }, (_, index) => index + 1).filter((number) => number % 10 !== 3);
 
 	await until('the last packets', () => call.received.filter(({ number }) => number % 10 !== 3).length >= passing.length);

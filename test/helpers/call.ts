@@ -93,6 +93,34 @@ export async function openCall(router: types.Router): Promise<Call> {
 	};
 }
 
+export type Flow = {
+	/** The number of the last one so far. */
+	readonly sent: number;
+	/** Resolves when nothing is sent any more. */
+	readonly stop: () => Promise<void>;
+};
+
+/** Packets from number 1 on, one every two milliseconds or so. */
+export function keepSending(call: Call): Flow {
+	let [sent, isSending] = [0, true];
+	const sending = (async () => {
+		while (isSending) {
+			await call.send(++sent);
+			await new Promise((resolve) => setTimeout(resolve, 2));
+		}
+	})();
+
+	return {
+		get sent() {
+			return sent;
+		},
+		async stop() {
+			isSending = false;
+			await sending;
+		},
+	};
+}
+
 async function boundSocket(): Promise<Socket> {
 	const socket = createSocket({ type: 'udp4', recvBufferSize: 4_194_304 });
 

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import t from 'tap';
 
 import type { HostRestart } from '../../src/index.ts';
-import { isAscending, isGapless, openCall } from '../helpers/call.ts';
+import { isAscending, isGapless, keepSending, openCall } from '../helpers/call.ts';
 import { nextEvent } from '../helpers/events.ts';
 import { realStage } from '../helpers/real-stage.ts';
 import { pluginPreamble, writeFiles } from '../helpers/script-file.ts';
@@ -29,13 +29,7 @@ t.test('a file that a plugin imports is saved: it is restarted, nothing is lost 
 	const tenth = await pluginHost.createPlugin({ file, watch: true, hangMs: 60_000 });
 	const attachment = await tenth.attach({ router, mode: 'filter', deadlineMs: 10_000, onAbsent: 'drop', onTimeout: 'drop', onError: 'drop' });
 	const call = await openCall(router);
-	let [sent, isSending] = [0, true];
-	const sending = (async () => {
-		while (isSending) {
-			await call.send(++sent);
-			await new Promise((resolve) => setTimeout(resolve, 2));
-		}
-	})();
+	const flow = keepSending(call);
 	const passes = (number: number): Promise<unknown> => until(`packets that end with ${number}`, () => call.received.some((packet) => packet.number % 10 === number));
 
 	t.teardown(() => {
@@ -57,12 +51,12 @@ t.test('a file that a plugin imports is saved: it is restarted, nothing is lost 
 	t.match(await failed, { code: 'MPH_ERR_PLUGIN_CREATE', message: /tenth\.ts, as it was imported, threw at .*rules\/digit\.ts:2:7: Error: not yet/ });
 	t.equal(tenth.hostPid, hostPid, 'the old one serves on');
 
-	const before = sent;
+	const before = flow.sent;
 
 	await until('packets of thereafter', () => call.received.some(({ number }) => number > before + 20));
-	isSending = false;
-	await sending;
+	await flow.stop();
 
+	const { sent } = flow;
 	const { accepted, dropped, ...rest } = await until('all of them are decided', async () => {
 		const stats = await attachment.getStats();
 
