@@ -46,11 +46,13 @@ export async function playCycle(options: CycleOptions): Promise<CycleResult> {
 			await play.open(0, [...watcher, ...guard, ...script], ringSizes.usual, lengths.small),
 			await play.open(1, [...pair, ...late, ...lone, cast.sleeper], ringSizes.smallest, lengths.large),
 		];
-		const deeds = endHostsAgainAndAgain({ units: cast.units, everyMs: killEveryMs, seed, isOver, note });
+		let isEnding = true;
+		const deeds = endHostsAgainAndAgain({ units: cast.units, everyMs: killEveryMs, seed, isOver, note }).finally(() => (isEnding = false));
 		const rest = Promise.all([
 			...anchors.map((call) => play.changeUntil(call, isOver)),
 			...workers.map(async (_, index) => {
-				while (!isOver()) {
+				// A host that fell into a loop for a call that has closed since owes nothing; the next call with its plugin finds out.
+				while (!isOver() || isEnding) {
 					await play.visit(index, isOver);
 				}
 			}),
