@@ -10,6 +10,8 @@ import type { PluginDefinition } from './plugin/define-plugin.ts';
 export type AppRunner = {
 	/** Returns the descriptor of the app's end of its channel. Throws when there can be no host. */
 	openHost(options: AppRunnerOptions): number;
+	/** Plugins of hosts within the app get at once what their rings have for them, until nothing is left or it is enough. */
+	readOn(isEnough: () => boolean): void;
 };
 
 export type AppRunnerOptions = {

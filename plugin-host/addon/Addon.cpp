@@ -14,6 +14,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("openHost", Napi::Function::New<mph::addon::OpenHost>(env, "openHost"));
   exports.Set("abandonThread", Napi::Function::New<mph::addon::AbandonThread>(env, "abandonThread"));
   exports.Set("runThread", Napi::Function::New<mph::addon::ScriptThread::Run>(env, "runThread"));
+  exports.Set("takeTurn", Napi::Function::New<mph::addon::ScriptThread::TakeTurnNow>(env, "takeTurn"));
   mph::addon::AddPluginCalls(env, exports);
 
   return exports;

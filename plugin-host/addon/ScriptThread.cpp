@@ -12,6 +12,8 @@ namespace mph::addon {
 namespace {
 
 thread_local ScriptThread* current = nullptr;
+// By their handles.
+thread_local std::map<uint32_t, ScriptThread*> threadsHere;
 // By their numbers.
 thread_local std::map<uint32_t, ScriptInstance*> instancesHere;
 thread_local uint32_t lastInstance = 0;
@@ -71,11 +73,18 @@ Napi::Value ScriptThread::Run(const Napi::CallbackInfo& info) {
   }
 
   // Deletes itself when it has ended.
-  return (new ScriptThread(env, std::move(slot), info[1].As<Napi::Object>()))->Begin();
+  return (new ScriptThread(env, handle, std::move(slot), info[1].As<Napi::Object>()))->Begin();
 }
 
-ScriptThread::ScriptThread(Napi::Env env, std::shared_ptr<ThreadSlot> slot, const Napi::Object& callbacks)
+Napi::Value ScriptThread::TakeTurnNow(const Napi::CallbackInfo& info) {
+  const auto found = threadsHere.find(info[0].As<Napi::Number>().Uint32Value());
+
+  return Napi::Boolean::New(info.Env(), current == nullptr && found != threadsHere.end() && found->second->Turn());
+}
+
+ScriptThread::ScriptThread(Napi::Env env, uint32_t handle, std::shared_ptr<ThreadSlot> slot, const Napi::Object& callbacks)
     : env_(env),
+      handle_(handle),
       slot_(std::move(slot)),
       dispatcher_(slot_->GetDispatcher()),
       ended_(env),
@@ -95,6 +104,7 @@ ScriptThread::ScriptThread(Napi::Env env, std::shared_ptr<ThreadSlot> slot, cons
   restore_ = take("restore");
   callbacks.Get("arrays").As<Napi::Function>().Call({batch_.Arrays()});
 
+  threadsHere.emplace(handle_, this);
   slot_->SetRingListener([this](uint32_t router, const auto& packets) { OnRing(router, packets); });
   napi_get_uv_event_loop(env, &loop_);
   timer_ = new uv_timer_t;
@@ -122,9 +132,9 @@ Napi::Value ScriptThread::Begin() {
   return ended_.Promise();
 }
 
-void ScriptThread::Turn() {
+bool ScriptThread::Turn() {
   if (hasEnded_) {
-    return;
+    return false;
   }
 
   const Napi::HandleScope handles(env_);
@@ -135,12 +145,12 @@ void ScriptThread::Turn() {
     if (!ms) {
       End(endReason_);
 
-      return;
+      return false;
     }
     if (!Stay(*ms)) {
       Rest(*ms);
 
-      return;
+      return *ms == 0;
     }
   }
 }
@@ -243,6 +253,7 @@ void ScriptThread::Adopt(uv_handle_t* handle) {
 // The dispatcher has ended.
 void ScriptThread::End(const std::string& reason) {
   hasEnded_ = true;
+  threadsHere.erase(handle_);
   // Its descriptors may be closed already, and their numbers in use again.
   CloseHandles();
   try {

@@ -35,6 +35,7 @@ class ScriptThread {
  public:
   // See addon.d.ts.
   static Napi::Value Run(const Napi::CallbackInfo& info);
+  static Napi::Value TakeTurnNow(const Napi::CallbackInfo& info);
 
   // The one whose turn it is on the calling thread, if it is one's.
   static ScriptThread* Current();
@@ -63,11 +64,12 @@ class ScriptThread {
  private:
   class OwnTurn;
 
-  ScriptThread(Napi::Env env, std::shared_ptr<ThreadSlot> slot, const Napi::Object& callbacks);
+  ScriptThread(Napi::Env env, uint32_t handle, std::shared_ptr<ThreadSlot> slot, const Napi::Object& callbacks);
   ~ScriptThread() = default;
 
   Napi::Value Begin();
-  void Turn();
+  // True: there is more to do at once.
+  bool Turn();
   std::optional<int> TakeTurn();
   napi_callback_scope OpenScope();
   bool Stay(int ms);
@@ -91,6 +93,7 @@ class ScriptThread {
   napi_value Text(const char* text) const;
 
   const Napi::Env env_;
+  const uint32_t handle_;
   const std::shared_ptr<ThreadSlot> slot_;
   host::Dispatcher& dispatcher_;
   const Napi::Promise::Deferred ended_;

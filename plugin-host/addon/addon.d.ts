@@ -99,6 +99,12 @@ export type ThreadCallbacks = {
 /** Runs the dispatcher on this thread's loop, beside others. Resolves when it has ended: the task is over. */
 export function runThread(handle: number, callbacks: ThreadCallbacks): Promise<void>;
 
+/**
+ * A turn now, before the loop's, of what runs under that handle on this thread. True: another one would find something. False, without a turn, from
+ * within a callback, and when it has ended.
+ */
+export function takeTurn(handle: number): boolean;
+
 export type Created = { readonly name: string; readonly version: string; readonly wantsPackets: boolean; readonly wantsData: boolean; readonly tickIntervalMs: number };
 
 /** [the instance's thread], like all that follows. */

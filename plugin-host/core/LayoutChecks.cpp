@@ -60,7 +60,7 @@ MPH_SAME_FIELD(audio_level, audioLevel_);
 MPH_SAME_FIELD(reserved0, reserved0_);
 MPH_SAME_FIELD(members, members_);
 MPH_SAME_FIELD(consumer, consumer_);
-MPH_SAME_FIELD(reserved1, reserved1_);
+MPH_SAME_FIELD(by_channel, byChannel_);
 
 #define MPH_SAME_DATA_FIELD(field, member)                                                                                          \
   static_assert(offsetof(mph_data, field) == offsetof(DataRecord, member) && sizeof(mph_data::field) == sizeof(DataRecord::member), \
@@ -91,7 +91,7 @@ MPH_SAME_DATA_FIELD(members, members_);
 MPH_SAME_DATA_FIELD(required_subchannel, requiredSubchannel_);
 MPH_SAME_DATA_FIELD(ignored_subchannel, ignoredSubchannel_);
 MPH_SAME_DATA_FIELD(data_consumer, dataConsumer_);
-MPH_SAME_DATA_FIELD(reserved0, reserved0_);
+MPH_SAME_DATA_FIELD(by_channel, byChannel_);
 
 #define MPH_SAME_NUMBER(ours, theirs) static_assert(ours == static_cast<std::underlying_type_t<decltype(theirs)>>(theirs))
 

@@ -91,7 +91,7 @@ typedef struct mph_packet {
   uint8_t reserved0;
   uint16_t members; /* the worker's */
   uint32_t consumer; /* of an attachment to a DirectTransport: which it is sent for, with SSRC, numbers and ids of that consumer; else 0 */
-  uint32_t reserved1;
+  uint32_t by_channel; /* how many of that consumer's have gone to the app by mediasoup's channel before it, since the transport was first attached to */
 } mph_packet;
 
 static inline const uint8_t *mph_packet_bytes(const mph_packet *packet) {
@@ -122,7 +122,7 @@ typedef struct mph_data {
   int32_t required_subchannel; /* -1: none, like the next one */
   int32_t ignored_subchannel;
   uint32_t data_consumer; /* of an attachment to a DirectTransport: which it is sent for; else 0 */
-  uint32_t reserved0;
+  uint32_t by_channel;    /* as in mph_packet */
 } mph_data;
 
 /* RFC 8831. An empty message has one byte, which is not part of it. */

@@ -2,7 +2,7 @@
 
 import type { DataConsumer, Consumer, Router, Transport } from 'mediasoup/types';
 
-import { AppHost } from '../app-host.ts';
+import { AppHost, type AppRunner } from '../app-host.ts';
 import { loadAppRunner } from '../host-command.ts';
 import { parsePluginOptions } from '../options.ts';
 import type { PluginHost } from '../plugin-host.ts';
@@ -28,6 +28,7 @@ export class DirectHub {
 	/** By the ids of consumers and data consumers. */
 	readonly #outlets = new Map<string, Outlet>();
 	readonly #transportIds = new Set<string>();
+	#runner: AppRunner | undefined;
 
 	constructor(pluginHost: PluginHost) {
 		this.plugin = this.#createPlugin(pluginHost);
@@ -52,24 +53,29 @@ export class DirectHub {
 	addTransport(transport: Transport): void {
 		this.#transportIds.add(transport.id);
 		transport.observer.once('close', () => this.#transportIds.delete(transport.id));
-		transport.observer.on('newconsumer', (consumer: Consumer) =>
-			this.#open(consumer, (bytes) => {
-				if (!consumer.closed) {
-					consumer.safeEmit('rtp', bytes);
-				}
-			}),
-		);
-		transport.observer.on('newdataconsumer', (consumer: DataConsumer) =>
-			this.#open(consumer, (bytes, ppid) => {
-				if (!consumer.closed) {
-					consumer.safeEmit('message', bytes, ppid);
-				}
-			}),
-		);
+		transport.observer.on('newconsumer', (consumer: Consumer) => this.#open(consumer, 'rtp'));
+		transport.observer.on('newdataconsumer', (consumer: DataConsumer) => this.#open(consumer, 'message'));
 	}
 
-	#open(consumer: Consumer | DataConsumer, emit: (bytes: Buffer, ppid: number) => void): void {
-		this.#outletOf(consumer.id).open(emit);
+	/** What comes by the channel mediasoup emits by safeEmit(): it takes its place among what comes by the ring. */
+	#open(consumer: Consumer | DataConsumer, name: 'rtp' | 'message'): void {
+		const outlet = this.#outletOf(consumer.id);
+		const emitter = consumer as { safeEmit(event: string, ...args: unknown[]): boolean };
+		const safeEmit = emitter.safeEmit.bind(consumer);
+
+		emitter.safeEmit = (event, ...args) => {
+			if (event !== name) {
+				return safeEmit(event, ...args);
+			}
+			outlet.hear(args[0] as Buffer, (args[1] as number | undefined) ?? 0);
+
+			return true;
+		};
+		outlet.open((bytes, ppid) => {
+			if (!consumer.closed) {
+				safeEmit(name, bytes, ...(name === 'message' ? [ppid] : []));
+			}
+		});
 		(consumer.observer as Consumer['observer']).once('close', () => this.#outlets.delete(consumer.id));
 	}
 
@@ -77,7 +83,7 @@ export class DirectHub {
 		let outlet = this.#outlets.get(consumerId);
 
 		if (!outlet) {
-			outlet = new Outlet();
+			outlet = new Outlet((isEnough) => this.#runner?.readOn(isEnough));
 			this.#outlets.set(consumerId, outlet);
 		}
 
@@ -88,6 +94,9 @@ export class DirectHub {
 		const { timeoutMs } = pluginHost.settings;
 		const { runner, addon } = await loadAppRunner();
 		const definition = this.#definition();
+
+		this.#runner = runner;
+
 		const settings = {
 			...parsePluginOptions({ file: import.meta.filename }),
 			...{ hangMs: neverHangsMs, limits: { packetsPerSecond: uint32Max, bytesPerSecond: uint32Max } },
@@ -109,15 +118,15 @@ export class DirectHub {
 	#serve(context: PluginContext): PluginHandlers {
 		const routers = new Map<number, ServedRouter>();
 		const forNobody = context.counter('forNobody');
-		const give = (router: number, consumer: number | undefined, bytes: Buffer, ppid: number): void => {
-			if (routers.get(router)?.outlets.get(consumer ?? 0)?.give(bytes, ppid) !== true) {
+		const give = (router: number, consumer: number | undefined, bytes: Buffer, ppid: number, byChannel: number): void => {
+			if (routers.get(router)?.outlets.get(consumer ?? 0)?.give(bytes, ppid, byChannel) !== true) {
 				forNobody.add();
 			}
 		};
 
 		return {
-			onPacket: (packet) => give(packet.router, packet.consumer, Buffer.from(packet.bytes as Uint8Array), 0),
-			onData: (message) => give(message.router, message.dataConsumer, Buffer.from(message.wireBytes as Uint8Array), message.ppid),
+			onPacket: (packet) => give(packet.router, packet.consumer, Buffer.from(packet.bytes as Uint8Array), 0, packet.byChannel),
+			onData: (message) => give(message.router, message.dataConsumer, Buffer.from(message.wireBytes as Uint8Array), message.ppid, message.byChannel),
 			onEvent: (event) => this.#onEvent(event, routers, context),
 			close: () => routers.forEach(({ line }) => line.close()),
 		};

@@ -41,6 +41,11 @@ export class MessageView extends RecordView {
 		return this.record.getUint32(this.at + field.dataConsumer, true) || undefined;
 	}
 
+	/** @private As PacketView.byChannel. */
+	get byChannel(): number {
+		return this.record.getUint32(this.at + field.byChannel, true);
+	}
+
 	/** Bytes of the message. */
 	get length(): number {
 		return this.#isEmpty ? 0 : this.record.getUint32(this.at + field.fullLength, true);

@@ -88,6 +88,11 @@ export class PacketView extends RecordView {
 		return this.record.getUint32(this.at + field.consumer, true) || undefined;
 	}
 
+	/** @private How many of that consumer's went by the channel before, modulo 2^32. */
+	get byChannel(): number {
+		return this.record.getUint32(this.at + field.byChannel, true);
+	}
+
 	/** Which of the producer's encodings; undefined: unknown, like the layers. */
 	get encodingIndex(): number | undefined {
 		return knownLayer(this.record.getUint8(this.at + field.encodingIndex));

@@ -24,6 +24,8 @@ namespace PluginHost::DataRecord
 		bool redelivered{ false };
 		// Of a DirectTransport, or 0.
 		uint32_t dataConsumer{ 0 };
+		// As in Publication.
+		uint32_t byChannel{ 0 };
 	};
 
 	/**

@@ -76,12 +76,15 @@ namespace PluginHost
 			uint32_t number{ 0 };
 			// What it sends, as if that came from a producer.
 			ProducerInfo stream;
+			// What was not taken: the app puts it and what is published in order again.
+			uint32_t byChannel{ 0 };
 		};
 
 		struct KnownDataConsumer
 		{
 			uint32_t number{ 0 };
 			uint32_t dataProducer{ 0 };
+			uint32_t byChannel{ 0 };
 		};
 
 	private:
@@ -91,6 +94,11 @@ namespace PluginHost
 		 */
 		template<typename Publisher>
 		bool Divert(const Publisher& publish);
+		/**
+		 * By Divert(); counts what goes by the channel.
+		 */
+		template<typename Publisher>
+		bool IsTaken(uint32_t& byChannel, const Publisher& publish);
 		/**
 		 * Nothing is asked while nobody is attached.
 		 */

@@ -26,6 +26,8 @@ namespace PluginHost
 		bool redelivered{ false };
 		// Of a DirectTransport, or 0.
 		uint32_t consumer{ 0 };
+		// How many of that consumer's went by the channel before.
+		uint32_t byChannel{ 0 };
 	};
 } // namespace PluginHost
 

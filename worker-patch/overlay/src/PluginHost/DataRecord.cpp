@@ -74,7 +74,7 @@ namespace PluginHost::DataRecord
 		  numberOf(data.requiredSubchannel),
 		  numberOf(data.ignoredSubchannel),
 		  address.dataConsumer,
-		  0);
+		  address.byChannel);
 
 		std::memcpy(record, std::addressof(header), sizeof(header));
 

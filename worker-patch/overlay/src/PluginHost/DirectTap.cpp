@@ -55,12 +55,14 @@ namespace PluginHost
 			return false;
 		}
 
-		const auto& known = *it->second;
+		auto& known = *it->second;
 
-		const bool isTaken = Divert(
+		const bool isTaken = IsTaken(
+		  known.byChannel,
 		  [packet, &known](Publication& publication)
 		  {
-			  publication.consumer = known.number;
+			  publication.consumer  = known.number;
+			  publication.byChannel = known.byChannel;
 
 			  return publication.place->Publish(
 			    PacketRecord::GetLength(packet, publication.copy),
@@ -94,13 +96,14 @@ namespace PluginHost
 			return false;
 		}
 
-		const auto& known = it->second;
+		auto& known = it->second;
 		const DataMessage data{ .message            = message,
 			                      .subchannels        = noSubchannels,
 			                      .requiredSubchannel = std::nullopt,
 			                      .ignoredSubchannel  = std::nullopt };
 
-		const bool isTaken = Divert(
+		const bool isTaken = IsTaken(
+		  known.byChannel,
 		  [&data, &known](const Publication& publication)
 		  {
 			  if (!DataRecord::IsWritable(data))
@@ -122,7 +125,8 @@ namespace PluginHost
 				      DataRecord::Address{ .dataProducer = known.dataProducer,
 					                         .attachment   = publication.attachment,
 					                         .receivedAtNs = publication.receivedAtNs,
-					                         .dataConsumer = known.number });
+					                         .dataConsumer = known.number,
+					                         .byChannel    = known.byChannel });
 			    });
 		  });
 
@@ -207,6 +211,19 @@ namespace PluginHost
 		MS_TRACE();
 
 		this->dataConsumers.erase(dataConsumer);
+	}
+
+	template<typename Publisher>
+	bool DirectTap::IsTaken(uint32_t& byChannel, const Publisher& publish)
+	{
+		const bool isTaken = Divert(publish);
+
+		if (!isTaken)
+		{
+			++byChannel;
+		}
+
+		return isTaken;
 	}
 
 	template<typename Publisher>

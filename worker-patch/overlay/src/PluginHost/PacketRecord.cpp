@@ -120,7 +120,7 @@ namespace PluginHost::PacketRecord
 		  0,
 		  publication.members,
 		  publication.consumer,
-		  0);
+		  publication.byChannel);
 
 		std::memcpy(record, std::addressof(header), sizeof(header));
 		std::memcpy(record + HeaderLength, packet->GetBuffer(), copied);
