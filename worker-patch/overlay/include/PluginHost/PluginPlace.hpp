@@ -94,6 +94,10 @@ namespace PluginHost
 		{
 			return this->attachments;
 		}
+		/**
+		 * Whether an attachment, but for that one, has the DirectTransport of that number as its target. 0 is none's.
+		 */
+		bool HasTarget(uint32_t transport, const Attachment* except = nullptr) const;
 		flatbuffers::Offset<Mph::Control::RingStats> FillBufferStats(
 		  flatbuffers::FlatBufferBuilder& builder);
 		/**

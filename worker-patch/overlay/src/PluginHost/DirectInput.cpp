@@ -23,16 +23,6 @@ namespace PluginHost::DirectInput
 	// What routes a packet writes extensions of its own into it where it stands. Without room for them it would throw, and leak the packet.
 	static constexpr size_t ExtensionRoom{ 1024 };
 
-	static bool isTarget(PluginPlace* place, uint32_t transport)
-	{
-		return transport != 0 && std::ranges::any_of(
-		                           place->GetAttachments(),
-		                           [transport](const Attachment* attachment)
-		                           {
-			                           return attachment->transport == transport;
-		                           });
-	}
-
 	static bool takeLimits(PluginPlace* place, size_t length)
 	{
 #ifdef MPH_SABOTAGE_SKIP_LIMITS
@@ -51,7 +41,7 @@ namespace PluginHost::DirectInput
 
 		auto* tap = place->GetRouterTap()->FindProducerTap(record.producer());
 
-		if (!tap || !isTarget(place, tap->GetInfo()->transport))
+		if (!tap || !place->HasTarget(tap->GetInfo()->transport))
 		{
 			return ResultCode::Unknown;
 		}
@@ -82,7 +72,7 @@ namespace PluginHost::DirectInput
 
 		auto* tap = place->GetRouterTap()->FindDataProducerTap(record.dataProducer());
 
-		if (!tap || !isTarget(place, tap->GetInfo()->transport))
+		if (!tap || !place->HasTarget(tap->GetInfo()->transport))
 		{
 			return ResultCode::Unknown;
 		}

@@ -46,6 +46,16 @@ namespace PluginHost
 		MS_TRACE();
 	}
 
+	bool PluginPlace::HasTarget(uint32_t transport, const Attachment* except) const
+	{
+		return transport != 0 && std::ranges::any_of(
+		                           this->attachments,
+		                           [transport, except](const Attachment* attachment)
+		                           {
+			                           return attachment != except && attachment->transport == transport;
+		                           });
+	}
+
 	flatbuffers::Offset<Mph::Control::RingStats> PluginPlace::FillBufferStats(
 	  flatbuffers::FlatBufferBuilder& builder)
 	{

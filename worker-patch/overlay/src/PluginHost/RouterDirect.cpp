@@ -9,18 +9,6 @@
 // DirectTransports that attachments have as their targets, and what their hosts hear of. The rest of RouterTap is in RouterTap.cpp.
 namespace PluginHost
 {
-	/* Static. */
-
-	static bool hasTarget(PluginPlace* place, uint32_t transport, const Attachment* except)
-	{
-		return std::ranges::any_of(
-		  place->GetAttachments(),
-		  [transport, except](const Attachment* attachment)
-		  {
-			  return attachment != except && attachment->transport == transport;
-		  });
-	}
-
 	/* Instance methods. */
 
 	uint32_t RouterTap::FindDirectTransport(const std::string& transportId) const
@@ -77,7 +65,7 @@ namespace PluginHost
 
 		for (auto& kv : this->places)
 		{
-			if (hasTarget(kv.second.get(), producer->transport, /*except*/ nullptr))
+			if (kv.second->HasTarget(producer->transport))
 			{
 				kv.second->OnObject(producer);
 			}
@@ -92,7 +80,7 @@ namespace PluginHost
 		{
 			auto* place = kv.second.get();
 
-			if (hasTarget(place, consumer->transport, /*except*/ nullptr))
+			if (place->HasTarget(consumer->transport))
 			{
 				// What one refers to comes before it.
 				place->OnObject(FindProducerInfo(consumer->producer));
@@ -116,7 +104,7 @@ namespace PluginHost
 		{
 			const auto& transport = kv.second->GetInfo();
 
-			if (!hasTarget(place, transport->number, except))
+			if (!place->HasTarget(transport->number, except))
 			{
 				continue;
 			}
