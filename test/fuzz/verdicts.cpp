@@ -64,8 +64,10 @@ class Verdicts {
         break;
       case 4:
       case 5:
-      case 6:
         WriteRtp(input);
+        break;
+      case 6:
+        WriteReceived(input);
         break;
       case 7:
       case 8:
@@ -231,6 +233,28 @@ class Verdicts {
               behind);
   }
 
+  // As one of the streams, or any bytes.
+  void WriteReceived(FuzzInput& input) {
+    const auto cause = Cause(input);
+    const auto producer = Producer(input);
+    const auto stream = input.Take<uint8_t>() % 6U;
+    const auto lie = input.Take<uint8_t>() % 16U;
+    auto packet = input.TakeBytes(input.TakeBelow(MaxPayload));
+
+    if (stream < WorkerStage::Streams.size() && packet.size() >= 12) {
+      const auto& of = WorkerStage::Streams[stream];
+
+      packet[0] = static_cast<uint8_t>(0x80 | (packet[0] & 0x3f));
+      packet[1] = static_cast<uint8_t>((packet[1] & 0x80) | of.payloadType);
+      for (int i = 0; i < 4; ++i) {
+        packet[8 + i] = static_cast<uint8_t>(of.ssrc >> (24 - 8 * i));
+      }
+    }
+    WriteWith(ReceiveRtpRecord{HeaderOf<ReceiveRtpRecord>(input, RecordType::ReceiveRtp, packet.size()), 1, cause, producer,
+                               lie == 0 ? input.Take<uint32_t>() : static_cast<uint32_t>(packet.size())},
+              packet);
+  }
+
   void WriteData(FuzzInput& input) {
     const auto cause = Cause(input);
     const auto producer = Producer(input);
@@ -318,6 +342,7 @@ class Verdicts {
   Verdicts() {
     controller_.IssueToken("unused");
     controller_.Attach();
+    controller_.AttachToTransport();
   }
 };
 

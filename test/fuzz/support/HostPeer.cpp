@@ -134,6 +134,28 @@ void Controller::Attach() {
   Await(Body::Ok);
 }
 
+void Controller::AttachToTransport() {
+  flatbuffers::FlatBufferBuilder builder;
+  const auto attachment = builder.CreateString("third");
+  const auto plugin = builder.CreateString(PluginId);
+  const auto router = builder.CreateString(WorkerStage::RouterId);
+  const auto transport = builder.CreateString(WorkerStage::TransportId);
+  Mph::Control::AttachBuilder attach(builder);
+
+  attach.add_attachmentId(attachment);
+  attach.add_pluginId(plugin);
+  attach.add_routerId(router);
+  attach.add_member(attachment);
+  attach.add_targeted(true);
+  attach.add_transportId(transport);
+  attach.add_mode(Mph::Control::Mode::Divert);
+  attach.add_order(2);
+  attach.add_onAbsent(Mph::Control::Policy::Accept);
+  attach.add_onOverflow(Mph::Control::Policy::Accept);
+  Send(host::MakeFrame(builder, 5, attach.Finish()));
+  Await(Body::Ok);
+}
+
 void Controller::Drain() {
   Require(IsOpen(), "the worker keeps its controller");
 }

@@ -53,6 +53,8 @@ class Controller : public Peer {
 
   // A plugin with two attachments in filter mode, next to one another, to all that is in the router.
   void Attach();
+  // And a third, to what the transport sends.
+  void AttachToTransport();
   void IssueToken(const std::string& token);
   void Drain();
 };

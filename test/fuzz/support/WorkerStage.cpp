@@ -45,7 +45,6 @@ using flatbuffers::Offset;
 
 namespace Rtp = FBS::RtpParameters;
 
-constexpr const char* TransportId = "transport";
 
 ChannelReadFreeFn ReadNothing(uint8_t** /*message*/, uint32_t* /*length*/, size_t* /*context*/, const void* /*handle*/, ChannelReadCtx /*own*/) {
   return nullptr;

@@ -27,6 +27,7 @@ class WorkerStage {
       Stream{"vp9", "video/VP9", 102, 3331, 300001},   Stream{"h264", "video/H264", 103, 4441, 400001}};
 
   static constexpr const char* RouterId = "router";
+  static constexpr const char* TransportId = "transport";
   static constexpr const char* DataProducerId = "data";
 
   // The only one of the process; it lives until that ends.
