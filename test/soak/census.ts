@@ -64,7 +64,8 @@ function tally(names: readonly string[]): Map<string, number> {
 	const counts = new Map<string, number>();
 
 	for (const name of names) {
-		counts.set(name, (counts.get(name) ?? 0) + 1);
+		// A copy: a part of a text keeps all of it in memory, for as long as the soak goes on.
+		counts.set(Buffer.from(name).toString(), (counts.get(name) ?? 0) + 1);
 	}
 
 	return counts;

@@ -39,7 +39,7 @@ const longestCycleMs = 60_000;
 export async function soak({ minutes, seed, killEveryMs, note }: SoakOptions): Promise<SoakReport> {
 	const dir = mkdtempSync(join(tmpdir(), 'mph-soak-'));
 	const pluginHost = await createPluginHost({ mediasoup, timeoutMs: 30_000 });
-	const workers = await Promise.all([0, 1].map(() => mediasoup.createWorker({ workerBin: pluginHost.workerBin, logLevel: 'warn' })));
+	const workers = await withThriftyMalloc(() => Promise.all([0, 1].map(() => mediasoup.createWorker({ workerBin: pluginHost.workerBin, logLevel: 'warn' }))));
 	const broken: string[] = [];
 	const breaks = (text: string): void => {
 		broken.push(text);
@@ -108,5 +108,25 @@ export async function soak({ minutes, seed, killEveryMs, note }: SoakOptions): P
 			worker.close();
 		}
 		rmSync(dir, { recursive: true, force: true });
+	}
+}
+
+/**
+ * The first block of some size that is freed makes glibc keep twice as much for later, so that what is resident tells what was in use at once, ever. With the
+ * thresholds that it begins with it tells what is in use. For processes that are started meanwhile.
+ */
+async function withThriftyMalloc<Result>(start: () => Promise<Result>): Promise<Result> {
+	const before = process.env['GLIBC_TUNABLES'];
+	const ours = 'glibc.malloc.trim_threshold=131072:glibc.malloc.mmap_threshold=131072';
+
+	process.env['GLIBC_TUNABLES'] = before === undefined ? ours : `${before}:${ours}`;
+	try {
+		return await start();
+	} finally {
+		if (before === undefined) {
+			delete process.env['GLIBC_TUNABLES'];
+		} else {
+			process.env['GLIBC_TUNABLES'] = before;
+		}
 	}
 }
