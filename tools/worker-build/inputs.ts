@@ -135,7 +135,7 @@ function mesonOptionsOf(options: WorkerBuildOptions): string[] {
 	if (options.variant === 'asan') {
 		// Meson's default of -Wl,--no-undefined does not go together with the sanitizers' runtime.
 		mesonOptions.push('--buildtype=debugoptimized', '-Db_sanitize=address,undefined', '-Db_lundef=false');
-		cppArgs.push('-fno-omit-frame-pointer', '-fno-sanitize-recover=undefined');
+		cppArgs.push('-fno-omit-frame-pointer', '-fno-sanitize-recover=undefined', '-fsanitize-recover=signed-integer-overflow');
 	} else {
 		// Line tables, no more: they let callgrind and a backtrace name a line, and change no instruction.
 		mesonOptions.push('--buildtype=release');

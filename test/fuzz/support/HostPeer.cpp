@@ -150,6 +150,7 @@ void Controller::AttachToTransport() {
   attach.add_transportId(transport);
   attach.add_mode(Mph::Control::Mode::Divert);
   attach.add_order(2);
+  attach.add_onTimeout(Mph::Control::Policy::Accept);
   attach.add_onAbsent(Mph::Control::Policy::Accept);
   attach.add_onOverflow(Mph::Control::Policy::Accept);
   Send(host::MakeFrame(builder, 5, attach.Finish()));
