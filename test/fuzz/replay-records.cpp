@@ -5,6 +5,7 @@
 
 #include <sys/mman.h>
 #include <unistd.h>
+#include <fstream>
 #include <stdexcept>
 #include <string>
 
@@ -25,6 +26,20 @@ uint64_t SumOf(const mph::replay::CapturedRecord& record) {
   return sum;
 }
 
+constexpr uint32_t RunsPerLook = 256;
+
+bool IsMapped() {
+  std::ifstream maps("/proc/self/maps");
+
+  for (std::string line; std::getline(maps, line);) {
+    if (line.find("memfd:records") != std::string::npos) {
+      return true;
+    }
+  }
+
+  return false;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -43,6 +58,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     Require(!records.All().empty() && total <= size, "the records are there, and no longer than the file");
   } catch (const std::runtime_error&) {
+  }
+  if (static uint32_t runs = 0; ++runs % RunsPerLook == 0) {
+    Require(!IsMapped(), "nothing of a file that is gone is mapped");
   }
 
   return 0;

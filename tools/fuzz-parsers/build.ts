@@ -25,7 +25,7 @@ const sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=undef
 const common = ['-std=c++20', '-O1', '-gline-tables-only', ...sanitizers, '-fno-sanitize=vptr', '-w'];
 
 const toolchains: Readonly<Record<FuzzEngine, Toolchain>> = {
-	libfuzzer: { compiler: 'clang++-16', flags: [...common, '-fsanitize=fuzzer-no-link'], link: [...sanitizers, '-fsanitize=fuzzer'] },
+	libfuzzer: { compiler: 'clang++-16', flags: [...common, '-fsanitize=fuzzer-no-link', `-fsanitize-ignorelist=${join(repoRoot, 'tools/fuzz-parsers/ubsan-ignore.txt')}`], link: [...sanitizers, '-fsanitize=fuzzer'] },
 	seeded: { compiler: 'g++', flags: common.map((flag) => (flag === '-gline-tables-only' ? '-g1' : flag)), link: sanitizers },
 };
 

@@ -1,6 +1,7 @@
-// The worker that is fuzzed: a real one, started by mediasoup, whose sanitizers (if it has them) write into files that are read afterwards.
+// The worker that is fuzzed: a real one, started by mediasoup. Of its sanitizers (if it has them) AddressSanitizer writes into files that are read
+// afterwards, UndefinedBehaviorSanitizer on stderr, whatever log_path says (GCC 12).
 
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -21,6 +22,7 @@ export class FuzzedWorker {
 	readonly findingsDir: string;
 	/** Resolves with nothing when the worker has died. */
 	readonly died: Promise<undefined>;
+	readonly #stderr: readonly string[];
 	#death: string | undefined;
 	#ended = false;
 	#closedInTime = true;
@@ -32,17 +34,28 @@ export class FuzzedWorker {
 
 		// A quarantine as small as this is turned over many times in a run, and does not look like a leak.
 		process.env['ASAN_OPTIONS'] = `${log}:detect_leaks=1:quarantine_size_mb=8:thread_local_quarantine_size_kb=64:allocator_release_to_os_interval_ms=100`;
-		process.env['UBSAN_OPTIONS'] = `${log}:print_stacktrace=1:suppressions=${join(repoRoot, 'tools/worker-build/ubsan.supp')}`;
+		process.env['UBSAN_OPTIONS'] = `print_stacktrace=1:suppressions=${join(repoRoot, 'tools/worker-build/ubsan.supp')}`;
 		process.env['LSAN_OPTIONS'] = 'report_objects=1';
 		process.env[directoryVariable] = directory.path;
 
-		return new FuzzedWorker(await mediasoup.createWorker({ workerBin, logLevel: 'warn', logTags: ['info'] }), directory, findingsDir);
+		const stderr: string[] = [];
+
+		mediasoup.setLogEventListeners({
+			onerror(_namespace, log) {
+				if (log.startsWith('(stderr) ')) {
+					stderr.push(log.slice('(stderr) '.length));
+				}
+			},
+		});
+
+		return new FuzzedWorker(await mediasoup.createWorker({ workerBin, logLevel: 'warn', logTags: ['info'] }), directory, findingsDir, stderr);
 	}
 
-	private constructor(worker: types.Worker, directory: AppDirectory, findingsDir: string) {
+	private constructor(worker: types.Worker, directory: AppDirectory, findingsDir: string, stderr: readonly string[]) {
 		this.worker = worker;
 		this.directory = directory;
 		this.findingsDir = findingsDir;
+		this.#stderr = stderr;
 		this.died = new Promise((resolve) => {
 			worker.on('died', (error) => {
 				this.#death = error.message;
@@ -85,9 +98,11 @@ export class FuzzedWorker {
 		const reports = files.filter((file) => file.includes('sanitizer')).map((file) => ({ file, text: readFileSync(file, 'utf8') }));
 		const leaks = reports.filter(({ text }) => text.includes('LeakSanitizer'));
 		const errors = reports.filter(({ text }) => !text.includes('LeakSanitizer'));
-		const crashes = Math.max(errors.length, this.hasDied || !this.#closedInTime ? 1 : 0);
+		const runtimeErrors = [...new Set(this.#stderr.filter((line) => line.includes('runtime error: ')))];
+		const crashes = Math.max(errors.length + runtimeErrors.length, this.hasDied || !this.#closedInTime ? 1 : 0);
 		const leakedBytes = leaks.reduce((sum, { text }) => sum + Number(/SUMMARY: AddressSanitizer: (\d+) byte/.exec(text)?.[1] ?? 1), 0);
 		const findings = [
+			...runtimeErrors,
 			...(this.hasDied ? [`the worker died: ${this.#death}`] : []),
 			...(this.#closedInTime ? [] : ['the worker did not end when it was closed']),
 			...reports.map(({ file, text }) => `${/^.*(ERROR|runtime error|SUMMARY).*$/m.exec(text)?.[0] ?? 'a sanitizer reports'}, see ${file}`),
@@ -96,6 +111,7 @@ export class FuzzedWorker {
 		if (findings.length === 0) {
 			rmSync(this.findingsDir, { recursive: true, force: true });
 		} else {
+			writeFileSync(join(this.findingsDir, 'stderr'), this.#stderr.join('\n'));
 			findings.push(`what the hosts did last: ${this.findingsDir}`);
 		}
 

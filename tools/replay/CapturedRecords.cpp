@@ -37,12 +37,17 @@ bool IsData(const std::byte* bytes, size_t left) {
 
 }  // namespace
 
-CapturedRecords::CapturedRecords(const std::string& file) {
+// What throws in here finds a whole object, which gives back what is mapped.
+CapturedRecords::CapturedRecords(const std::string& file) : CapturedRecords() {
   Map(file);
   Walk(file);
 }
 
-CapturedRecords::~CapturedRecords() { munmap(const_cast<std::byte*>(data_), size_); }
+CapturedRecords::~CapturedRecords() {
+  if (data_ != nullptr) {
+    munmap(const_cast<std::byte*>(data_), size_);
+  }
+}
 
 void CapturedRecords::Map(const std::string& file) {
   const shm::UniqueFd fd(open(file.c_str(), O_RDONLY | O_CLOEXEC));

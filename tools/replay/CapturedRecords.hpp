@@ -38,6 +38,8 @@ class CapturedRecords {
   const std::vector<CapturedRecord>& All() const { return records_; }
 
  private:
+  CapturedRecords() = default;
+
   void Map(const std::string& file);
   void Walk(const std::string& file);
 
