@@ -41,14 +41,19 @@ async function tracks(video: CallOptions['video'], audio: boolean): Promise<Medi
 	return [...(device?.getTracks() ?? []), ...(video === 'picture' ? picture().getTracks() : [])];
 }
 
-/** Of as many layers as browsers make of this size, at bitrates that nobody has to probe for. */
+/**
+ * Of as many layers as browsers make of this size, at bitrates that nobody has to probe for. All layers are sent whatever the browser estimates, which on a
+ * machine with other work is less than they need.
+ */
 function layered(device: Device, layers: NonNullable<CallOptions['layers']>): Omit<types.ProducerOptions, 'track'> {
 	const codecOf = (mimeType: string): types.RtpCodecCapability => device.recvRtpCapabilities.codecs!.find((codec) => codec.mimeType === mimeType)!;
+	const codecOptions = { videoGoogleStartBitrate: 600, videoGoogleMinBitrate: 500 };
 
 	return layers === 'svc'
-		? { codec: codecOf('video/VP9'), encodings: [{ scalabilityMode: 'L2T3_KEY', maxBitrate: 400_000 }] }
+		? { codec: codecOf('video/VP9'), codecOptions, encodings: [{ scalabilityMode: 'L2T3_KEY', maxBitrate: 400_000 }] }
 		: {
 				codec: codecOf('video/VP8'),
+				codecOptions,
 				encodings: [
 					{ scalabilityMode: 'L1T3', scaleResolutionDownBy: 2, maxBitrate: 120_000 },
 					{ scalabilityMode: 'L1T3', scaleResolutionDownBy: 1, maxBitrate: 300_000 },
@@ -66,7 +71,16 @@ async function produce(transport: types.Transport, media: readonly MediaStreamTr
 		signalling.produceData({ transportId: transport.id, sctpStreamParameters, label, protocol }).then(done, fail);
 	});
 
-	return Promise.all(media.map((track) => transport.produce({ track, ...(track.kind === 'video' ? video : {}) })));
+	return Promise.all(
+		media.map(async (track) => {
+			const producer = await transport.produce({ track, ...(track.kind === 'video' ? video : {}) });
+
+			// A busy machine is no reason for a smaller picture: frames may be left out instead.
+			await producer.rtpSender!.setParameters({ ...producer.rtpSender!.getParameters(), degradationPreference: 'maintain-resolution' } as RTCRtpSendParameters);
+
+			return producer;
+		}),
+	);
 }
 
 /** Text and binary in turn. */
