@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 
 namespace mph::fuzz {
 
@@ -166,7 +167,11 @@ void Connection::OnFrame(host::Frame& frame, Known& known) {
       Send(host::MakeFrame(builder, 0, Control::CreateRingStopped(builder, stop->ring())));
     }
   } else if (const auto* withdrawn = frame.envelope->body_as_RingWithdrawn()) {
-    std::erase_if(rings_, [withdrawn](const auto& ring) { return ring->Number() == withdrawn->ring(); });
+    const auto gone = std::ranges::stable_partition(rings_, [withdrawn](const auto& ring) { return ring->Number() != withdrawn->ring(); });
+
+    // It stays mapped: a racer goes on writing there, as a hostile host may.
+    std::ranges::move(gone, std::back_inserter(withdrawn_));
+    rings_.erase(gone.begin(), gone.end());
   }
 }
 

@@ -64,6 +64,7 @@ class Connection {
   shm::UniqueFd workerDoorbell_;
   std::unique_ptr<shm::LinkReader> reader_;
   std::vector<std::unique_ptr<Ring>> rings_;
+  std::vector<std::unique_ptr<Ring>> withdrawn_;
   bool obedient_{true};
 };
 

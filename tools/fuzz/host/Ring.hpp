@@ -11,6 +11,7 @@
 #include <deque>
 #include <memory>
 #include <utility>
+#include <vector>
 
 namespace mph::fuzz {
 
@@ -105,13 +106,19 @@ class Ring {
   static void Learn(Known& known, const shm::RingConsumer::RecordView& view) {
     using Mph::Layout::RecordType;
 
-    // A worker is trusted, so its records are read in place.
-    if (view.header.type() == RecordType::Packet) {
-      known.OnPacket(*reinterpret_cast<const Mph::Layout::PacketRecord*>(view.data), view.position);
-    } else if (view.header.type() == RecordType::Data) {
-      known.OnData(*reinterpret_cast<const Mph::Layout::DataRecord*>(view.data), view.position);
-    } else if (view.header.type() == RecordType::Event) {
-      known.OnEvent(*flatbuffers::GetRoot<Mph::Control::Event>(view.data + sizeof(Mph::Layout::EventRecord)));
+    // The worker is trusted, but whoever scribbles on the packet cursor lets it write over what is being read.
+    std::vector<uint8_t> copy(view.data, view.data + view.header.length());
+
+    if (view.header.type() == RecordType::Packet && copy.size() >= sizeof(Mph::Layout::PacketRecord)) {
+      known.OnPacket(*reinterpret_cast<const Mph::Layout::PacketRecord*>(copy.data()), view.position);
+    } else if (view.header.type() == RecordType::Data && copy.size() >= sizeof(Mph::Layout::DataRecord)) {
+      known.OnData(*reinterpret_cast<const Mph::Layout::DataRecord*>(copy.data()), view.position);
+    } else if (view.header.type() == RecordType::Event && copy.size() > sizeof(Mph::Layout::EventRecord)) {
+      const auto* bytes = copy.data() + sizeof(Mph::Layout::EventRecord);
+
+      if (flatbuffers::Verifier(bytes, copy.size() - sizeof(Mph::Layout::EventRecord)).VerifyBuffer<Mph::Control::Event>(nullptr)) {
+        known.OnEvent(*flatbuffers::GetRoot<Mph::Control::Event>(bytes));
+      }
     }
   }
 
